@@ -1,0 +1,57 @@
+# Grok-1 in the browser. `make run` needs nothing but Python 3.11 or newer.
+#
+# ARGS passes options on:  make run ARGS="--port 8000"    make test ARGS="-k sampler"
+
+VENV := .venv
+PY := $(VENV)/bin/python
+DEV := $(VENV)/requirements-dev.installed
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: run
+run: $(VENV)/requirements.installed ## serve the chat on http://127.0.0.1:7860
+	@$(PY) app.py $(ARGS)
+
+.PHONY: test
+test: $(DEV) ## run all tests, those in a real browser too
+	@$(PY) tests/chromium.py
+	@$(PY) -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(DEV) ## check style, format and types
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+.PHONY: format
+format: $(DEV) ## mend style and format where that can be done by a program
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+.PHONY: train
+train: $(DEV) ## train the default model from text: make train ARGS="--corpus DIR --minutes 60"
+	@$(PY) -m training $(ARGS)
+
+# A stamp file is newer than the list of requirements that it stands for.
+$(DEV): requirements-dev.txt requirements.txt | $(PY)
+$(VENV)/requirements.installed: requirements.txt | $(PY)
+$(VENV)/%.installed: %.txt
+	@echo "Installing $< into $(VENV) ..."
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# PYTHON=... chooses one; otherwise the first that is new enough.
+$(PY):
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    $$python -m venv $(VENV) && exit; \
+	    rm -rf $(VENV); exit 1; \
+	  fi; \
+	done; \
+	echo "error: Python 3.11 or newer is needed, python3 is: $$(python3 --version 2>&1);" \
+	     "install one, or name it: make run PYTHON=/path/to/python3" >&2; \
+	exit 1

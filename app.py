@@ -1,0 +1,97 @@
+"""Grok-1 in the browser: reads the settings, loads the engine, opens the web app."""
+
+import io
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from contextlib import closing
+from types import FrameType
+
+from grok_app.errors import GrokError, SettingsError
+from grok_app.settings import Settings, parse
+
+
+def main() -> int:
+    """Serve until told to stop; the exit status is 0 then, and 2 where the app cannot start."""
+    _prepare_process()
+    try:
+        run(parse(sys.argv[1:], os.environ))
+    except GrokError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        pass
+    print("Stopped.")
+    return 0
+
+
+def run(settings: Settings) -> None:
+    """Load everything and serve until interrupted. What fails fast comes first."""
+    check_port(settings.host, settings.port)
+
+    # The slow imports come only here: a wrong option is told at once.
+    from grok_app.chat import load_personas
+
+    personas = load_personas(settings.persona_dir)
+
+    from grok_app import load
+
+    print(f"Loading {settings.checkpoint} ...")
+    started = time.monotonic()
+    engine = load(
+        settings.checkpoint,
+        mesh=settings.mesh,
+        dtype=settings.dtype,
+        slots=settings.slots,
+        context=settings.context,
+        queue=settings.queue,
+    )
+    with closing(engine):
+        print(
+            f"{engine.name}: {engine.parameters / 1e6:,.1f} million parameters, "
+            f"{engine.active_parameters / 1e6:,.1f} million used by a token; {engine.device}; "
+            f"{engine.slots} slots of {engine.context} tokens; "
+            f"ready after {time.monotonic() - started:.1f} s"
+        )
+        from grok_app.web import serve
+
+        serve(engine, personas, settings)
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise SettingsError where nobody can serve on this address."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            if os.name == "posix":  # as the server does: a port that was just left is free
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot serve on {host}, port {port}: {error.strerror}; "
+            "give --host an address of this machine and --port one that is free"
+        ) from None
+
+
+def _prepare_process() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.getLogger("grok_app").setLevel(logging.INFO)
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when Gradio is imported
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # the address shows at once in a log file too
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """End in good order: `finally` blocks run, the engine closes. A second signal ends at once."""
+    signal.signal(number, signal.SIG_DFL)
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Grok-1 in the browser: an interactive chat with an open mixture-of-experts base model.
+
+    engine = grok_app.load("assets/nano")
+    for piece in engine.generate("Once upon a time", max_tokens=64, temperature=0.8):
+        print(piece.text, end="")
+    engine.close()
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from grok_app.errors import (
+    CheckpointError,
+    EngineBusy,
+    EngineFailed,
+    GrokError,
+    PersonaError,
+    RequestError,
+    SettingsError,
+)
+
+if TYPE_CHECKING:
+    from grok_app.engine.engine import Engine
+    from grok_app.engine.generation import Generation, Piece
+    from grok_app.engine.load import load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CheckpointError",
+    "Engine",
+    "EngineBusy",
+    "EngineFailed",
+    "Generation",
+    "GrokError",
+    "PersonaError",
+    "Piece",
+    "RequestError",
+    "SettingsError",
+    "load",
+]
+
+_LAZY = {  # what needs JAX is imported when it is first used, so that settings and --help are quick
+    "Engine": "grok_app.engine.engine",
+    "Generation": "grok_app.engine.generation",
+    "Piece": "grok_app.engine.generation",
+    "load": "grok_app.engine.load",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

@@ -1,0 +1,1 @@
+"""The released files <-> arrays on devices."""

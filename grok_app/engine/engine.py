@@ -1,0 +1,285 @@
+"""The resident engine: one thread owns the device and serves everybody.
+
+A turn of its loop is: take out who left, plan, dispatch, and only then hand over what an earlier
+dispatch made. So the device has the next step before the host looks at the last one's tokens.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from grok_app.engine.generation import Generation
+from grok_app.engine.request import Request, SamplingParams, Token
+from grok_app.engine.runner import CHUNKS, Runner
+from grok_app.engine.scheduler import Plan, Scheduler
+from grok_app.engine.slots import Made
+from grok_app.engine.tokenizer import Tokenizer
+from grok_app.errors import EngineFailed, RequestError
+from grok_app.model import parameters
+
+_AHEAD = 1  # dispatches whose results wait while the next one is prepared
+_SPEED_WINDOW = 5.0  # seconds over which the speed is measured
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What the engine is doing.
+
+    Attributes:
+        waiting, running: requests in the line and in slots.
+        tokens_per_second: made for all together in the last seconds.
+    """
+
+    waiting: int
+    running: int
+    tokens_per_second: float
+
+
+@dataclass(frozen=True)
+class _Dispatch:
+    """Work given to the device, and who gets which row of it."""
+
+    made: Made
+    owners: list[tuple[int, Request, bool]]  # row, request, whether it is its last token
+
+
+class Engine:
+    """A loaded model that serves many at once; made by `grok_app.load`."""
+
+    def __init__(
+        self, runner: Runner, tokenizer: Tokenizer | None, name: str, context: int, queue: int
+    ):
+        """Compiles the model and starts the thread."""
+        self.name, self.tokenizer, self.context = name, tokenizer, context
+        self.config = runner.config
+        self.parameters = parameters.count(runner.config)
+        self.active_parameters = parameters.count_active(runner.config)
+        self.slots = runner.shards * runner.per_shard
+        self.device = _describe(runner)
+        self._runner = runner
+        self._scheduler = Scheduler(self.slots, queue, CHUNKS[-1], runner.shards)
+        self._jobs: deque[tuple[Callable[[], Any], Future]] = deque()
+        self._wake = threading.Condition()
+        self._failure: EngineFailed | None = None
+        self._closing = False
+        self._made_at: deque[tuple[float, int]] = deque(maxlen=1024)
+        runner.warm_up()
+        self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
+        self._thread.start()
+
+    def generate(self, prompt: str | Sequence[int], **settings: Any) -> Generation:
+        """Begins a reply to a prompt of text or token ids.
+
+        Returns at once; iterate over the result for its pieces. `settings` are those of
+        `SamplingParams`. The reply ends at a stop string, at the end-of-text token, after
+        `max_tokens`, or where the context is full.
+
+        Raises:
+            RequestError: a setting is unknown or out of range, or the prompt is empty or too long.
+            EngineBusy: the queue is full.
+            EngineFailed: the engine serves no more.
+        """
+        try:
+            params = SamplingParams(**settings)
+        except TypeError as error:
+            known = ", ".join(SamplingParams.__dataclass_fields__)
+            raise RequestError(f"{error}; settings are {known}") from None
+        ids = self._ids(prompt)
+        if len(ids) >= self.context:
+            raise RequestError(
+                f"the prompt has {len(ids)} tokens; this engine's context is {self.context}, "
+                "and a reply needs room too: shorten it"
+            )
+        if params.stop and self.tokenizer is None:
+            raise RequestError("stop strings need a tokenizer, and this checkpoint has none")
+        request = Request(ids, params, room=min(params.max_tokens, self.context - len(ids)))
+        with self._wake:
+            self._check_alive()
+            self._scheduler.add(request)
+            self._wake.notify()
+        return Generation(request, self.tokenizer, self._place_of, self._cancel)
+
+    def logits(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
+        """The model's float32 logits [batch, length, vocabulary] for rows of token ids.
+
+        Shorter rows are padded at their end; what stands there means nothing.
+
+        Raises:
+            RequestError: a row is empty, too long, or holds what is no token.
+            EngineFailed: the engine serves no more.
+        """
+        if not len(rows):
+            raise RequestError("logits of no rows; expected at least one row of token ids")
+        checked = [self._check_ids(row) for row in rows]
+        longest = max(map(len, checked))
+        if longest > self.config.sequence_len:
+            raise RequestError(
+                f"a row has {longest} tokens; the model's context is {self.config.sequence_len}"
+            )
+        future: Future = Future()
+        with self._wake:
+            self._check_alive()
+            self._jobs.append((lambda: self._runner.logits(checked), future))
+            self._wake.notify()
+        return future.result()
+
+    def stats(self) -> Stats:
+        """What the engine is doing now."""
+        since = time.monotonic() - _SPEED_WINDOW
+        recent = [(at, count) for at, count in list(self._made_at) if at >= since]
+        seconds = time.monotonic() - recent[0][0] if recent else 0.0
+        speed = sum(count for _, count in recent[1:]) / seconds if seconds > 0 else 0.0
+        with self._wake:
+            scheduler = self._scheduler
+            return Stats(len(scheduler.waiting), len(scheduler.running()), speed)
+
+    def close(self) -> None:
+        """Ends the thread; whoever still waits gets `EngineFailed`."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+
+    # Called by callers' threads.
+
+    def _ids(self, prompt: str | Sequence[int]) -> Sequence[int]:
+        if isinstance(prompt, str):
+            if self.tokenizer is None:
+                raise RequestError(
+                    "this checkpoint has no tokenizer.model: give the prompt as token ids"
+                )
+            prompt = self.tokenizer.encode(prompt)
+        return self._check_ids(prompt)
+
+    def _check_ids(self, ids: Sequence[int]) -> list[int]:
+        if not len(ids):
+            raise RequestError("the prompt is empty; expected at least one token")
+        for token in ids:
+            whole = isinstance(token, (int, np.integer)) and not isinstance(token, bool)
+            if not whole or not 0 <= token < self.config.vocab_size:
+                raise RequestError(
+                    f"{token!r} is no token id; expected whole numbers from 0 to "
+                    f"{self.config.vocab_size - 1}"
+                )
+        return [int(token) for token in ids]
+
+    def _check_alive(self) -> None:
+        if self._failure:
+            raise self._failure
+        if self._closing:
+            raise EngineFailed("the engine is closed")
+
+    def _place_of(self, request: Request) -> int:
+        with self._wake:
+            return self._scheduler.place(request)
+
+    def _cancel(self, request: Request) -> None:
+        request.cancelled.set()
+        with self._wake:
+            self._wake.notify()
+
+    # The engine's thread.
+
+    def _serve(self) -> None:
+        in_flight: deque[_Dispatch] = deque()
+        try:
+            while True:
+                plan, jobs = self._next(idle=not in_flight)
+                if self._closing:
+                    break
+                for job, future in jobs:
+                    _run(job, future)
+                dispatched = self._dispatch(plan)
+                in_flight.extend(dispatched)
+                while len(in_flight) > (_AHEAD if dispatched else 0):
+                    self._hand_over(in_flight.popleft())
+            reason = EngineFailed("the engine was closed before the reply was complete")
+        except Exception as error:  # whatever it is, everybody who waits must hear of it
+            reason = EngineFailed(f"the engine has stopped: {type(error).__name__}: {error}")
+            reason.__cause__ = error
+        self._end(reason)
+
+    def _next(self, idle: bool) -> tuple[Plan, list[tuple[Callable[[], Any], Future]]]:
+        """Waits for something to do, unless results are in flight."""
+        with self._wake:
+            while True:
+                for request in self._scheduler.sweep():
+                    request.end()
+                plan = self._scheduler.plan()
+                jobs = list(self._jobs)
+                self._jobs.clear()
+                if plan.chunks or plan.decode or jobs or not idle or self._closing:
+                    return plan, jobs
+                self._wake.wait()
+
+    def _dispatch(self, plan: Plan) -> list[_Dispatch]:
+        """Gives a plan to the device and does not wait for it."""
+        dispatched = []
+        if plan.decode:
+            made = self._runner.decode(list(plan.decode))
+            owners = [(slot, r, r.dispatched == r.room) for slot, r in plan.decode.items()]
+            dispatched.append(_Dispatch(made, owners))
+        if plan.chunks:
+            made = self._runner.feed(plan.chunks)
+            owners = [
+                (chunk.slot // self._runner.per_shard, chunk.request, chunk.request.room == 1)
+                for chunk in plan.chunks
+                if chunk.final
+            ]
+            dispatched.append(_Dispatch(made, owners))
+        return dispatched
+
+    def _hand_over(self, dispatch: _Dispatch) -> None:
+        """Waits for a dispatch and gives its tokens to those who asked."""
+        made = jax.device_get(dispatch.made)
+        if dispatch.owners:
+            self._made_at.append((time.monotonic(), len(dispatch.owners)))
+        for row, request, last in dispatch.owners:
+            if not request.finished and not request.cancelled.is_set():
+                request.deliver(self._token(made, row, request.params, last))
+
+    def _token(self, made: Made, row: int, params: SamplingParams, last: bool) -> Token:
+        sampled, count = made.sampled, params.logprobs
+        token = int(sampled.token[row])
+        ended = token == self.config.eos_token
+        return Token(
+            token,
+            float(sampled.logprob[row]),
+            tuple(
+                (int(i), float(p))
+                for i, p in zip(sampled.top[row, :count], sampled.top_logprob[row, :count])
+            ),
+            made.experts[:, row] if params.experts else None,
+            "stop" if ended else "length" if last else None,
+        )
+
+    def _end(self, reason: EngineFailed) -> None:
+        with self._wake:
+            self._failure = reason
+            for request in (*self._scheduler.waiting, *self._scheduler.running()):
+                request.end(reason)
+            for _, future in self._jobs:
+                future.set_exception(reason)
+
+
+def _run(job: Callable[[], Any], future: Future) -> None:
+    try:
+        future.set_result(job())
+    except Exception as error:  # a caller's job must not end the engine
+        future.set_exception(error)
+
+
+def _describe(runner: Runner) -> str:
+    devices = runner.mesh.devices
+    kind = devices.flat[0].device_kind
+    many = f"{devices.size} {kind} devices, mesh {devices.shape[0]},{devices.shape[1]}"
+    return f"{many if devices.size > 1 else kind}, {runner.dtype}"

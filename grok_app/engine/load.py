@@ -1,0 +1,99 @@
+"""From a folder to a serving engine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import jax
+
+from grok_app.checkpoint.folder import open_checkpoint, read_config
+from grok_app.checkpoint.load import load_parameters
+from grok_app.engine.engine import Engine
+from grok_app.engine.runner import Runner
+from grok_app.engine.tokenizer import Tokenizer
+from grok_app.errors import CheckpointError, SettingsError
+from grok_app.model.config import GrokConfig
+from grok_app.model.sharding import default_mesh_shape, make_mesh, shard_of
+
+DTYPES = ("float32", "bfloat16")
+
+
+def load(
+    path: str | Path,
+    mesh: tuple[int, int] | None = None,
+    dtype: str | None = None,
+    slots: int = 8,
+    context: int | None = None,
+    queue: int = 64,
+) -> Engine:
+    """Loads a model and starts an engine that serves it.
+
+    Args:
+        path: a folder with ckpt-0/, tokenizer.model and config.json. Without config.json it is
+            Grok-1; without tokenizer.model it serves token ids only.
+        mesh: devices on (data, model). None: as many on "model" as divide the model.
+        dtype: of the activations, "float32" or "bfloat16". None: float32 on a CPU, where it
+            is faster; else bfloat16.
+        slots: conversations served at once.
+        context: most tokens of a conversation. None: the model's.
+        queue: requests that may wait for a slot.
+
+    Raises:
+        CheckpointError: files are missing, damaged or do not fit one another.
+        SettingsError: an argument is out of range, or the mesh does not fit.
+    """
+    folder = Path(path)
+    config = read_config(folder)
+    _check(config, dtype, slots, context, queue)
+    device_mesh = make_mesh(mesh or default_mesh_shape(config, len(jax.devices())))
+    shard_of(config, device_mesh.shape["model"])
+    if slots % device_mesh.shape["data"]:
+        raise SettingsError(
+            f"{slots} slots cannot be divided over {device_mesh.shape['data']} devices on the "
+            f"mesh axis data; make slots a multiple of it"
+        )
+    tokenizer = _tokenizer(folder, config)
+    _remember_compilations()
+    params = load_parameters(open_checkpoint(folder), device_mesh)
+    cpu = device_mesh.devices.flat[0].platform == "cpu"
+    kind = dtype or ("float32" if cpu else "bfloat16")
+    length = context or config.sequence_len
+    runner = Runner(config, params, device_mesh, kind, slots, length)
+    return Engine(runner, tokenizer, folder.resolve().name, length, queue)
+
+
+def _check(
+    config: GrokConfig, dtype: str | None, slots: int, context: int | None, queue: int
+) -> None:
+    if dtype is not None and dtype not in DTYPES:
+        raise SettingsError(f"dtype is {dtype!r}; expected one of {', '.join(DTYPES)}")
+    if slots < 1:
+        raise SettingsError(f"slots is {slots}; expected at least 1")
+    if queue < 0:
+        raise SettingsError(f"queue is {queue}; expected 0 or more")
+    if context is not None and not 2 <= context <= config.sequence_len:
+        raise SettingsError(
+            f"context is {context}; expected 2 to {config.sequence_len}, the model's own"
+        )
+
+
+def _tokenizer(folder: Path, config: GrokConfig) -> Tokenizer | None:
+    path = folder / "tokenizer.model"
+    if not path.exists():
+        return None
+    tokenizer = Tokenizer(path)
+    if tokenizer.vocab_size > config.vocab_size:
+        raise CheckpointError(
+            f"{path} has {tokenizer.vocab_size} pieces, but the model's vocabulary has "
+            f"{config.vocab_size}: it belongs to another model"
+        )
+    return tokenizer
+
+
+def _remember_compilations() -> None:
+    """Lets JAX keep compiled programs on disk, so that the next start is quick."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(Path(cache) / "grok_app" / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

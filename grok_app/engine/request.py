@@ -1,0 +1,121 @@
+"""What a caller asks of the engine, and what it gets."""
+
+from __future__ import annotations
+
+import math
+import queue
+import secrets
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from grok_app.errors import EngineFailed, RequestError
+
+MOST_LOGPROBS = 20
+_LARGEST_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """How the next token is chosen and when a reply ends.
+
+    Attributes:
+        max_tokens: most tokens of a reply.
+        temperature: 0 takes the likeliest token; 1 samples the model as it is.
+        top_p: keep the likeliest tokens that together have this probability; 1 keeps all.
+        top_k: keep this many of the likeliest tokens; 0 keeps all.
+        min_p: keep tokens at least this fraction as likely as the likeliest; 0 keeps all.
+        repetition_penalty: divides the scores of tokens already in the context; 1 does nothing.
+        stop: texts that end the reply and are not part of it.
+        seed: the same seed, prompt and settings give the same reply; None draws one.
+        logprobs: how many of the likeliest tokens to report with each token.
+        experts: whether to report which experts spoke.
+    """
+
+    max_tokens: int = 256
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    stop: Sequence[str] = ()
+    seed: int | None = None
+    logprobs: int = 0
+    experts: bool = False
+
+    def __post_init__(self) -> None:
+        _check_whole("max_tokens", self.max_tokens, 1, 2**31 - 1)
+        _check_number("temperature", self.temperature, 0.0, 100.0)
+        _check_number("top_p", self.top_p, 0.0, 1.0)
+        _check_whole("top_k", self.top_k, 0, 2**31 - 1)
+        _check_number("min_p", self.min_p, 0.0, 1.0)
+        _check_number("repetition_penalty", self.repetition_penalty, 0.01, 100.0)
+        _check_whole("logprobs", self.logprobs, 0, MOST_LOGPROBS)
+        if self.seed is None:
+            object.__setattr__(self, "seed", secrets.randbelow(_LARGEST_SEED + 1))
+        _check_whole("seed", self.seed, 0, _LARGEST_SEED)
+        stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+        if not all(isinstance(text, str) and text for text in stop):
+            raise RequestError(f"stop is {self.stop!r}; expected texts, none of them empty")
+        object.__setattr__(self, "stop", stop)
+
+
+def _check_whole(name: str, value: Any, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise RequestError(f"{name} is {value!r}; expected a whole number from {least} to {most}")
+
+
+def _check_number(name: str, value: Any, least: float, most: float) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not least <= value <= most:
+        raise RequestError(f"{name} is {value!r}; expected a number from {least:g} to {most:g}")
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of a reply, as the engine's thread gives it.
+
+    Attributes:
+        id: its number in the vocabulary.
+        logprob: of the model's own distribution, before any sampling setting.
+        top: the likeliest (id, logprob) pairs, where asked for.
+        experts: uint8 [layers, chosen] of the pass that made the token, where asked for.
+        finish_reason: "stop" at the end-of-text token, "length" at the last token there is room
+            for, None before.
+    """
+
+    id: int
+    logprob: float
+    top: tuple[tuple[int, float], ...]
+    experts: Any
+    finish_reason: str | None
+
+
+@dataclass(eq=False)
+class Request:
+    """One reply in the making. The scheduler and the engine's thread own all but `cancel`."""
+
+    prompt: Sequence[int]
+    params: SamplingParams
+    room: int  # tokens the reply may have
+    prefilled: int = 0  # prompt tokens whose pass has been dispatched
+    dispatched: int = 0  # reply tokens whose making has been dispatched
+    delivered: int = 0  # reply tokens handed over
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    finished: bool = False
+    output: queue.SimpleQueue[Token | EngineFailed | None] = field(
+        default_factory=queue.SimpleQueue
+    )
+
+    def deliver(self, token: Token) -> None:
+        """Hands a token to the caller; the request is finished where the token says so."""
+        self.delivered += 1
+        self.finished = token.finish_reason is not None
+        self.output.put(token)
+
+    def end(self, reason: EngineFailed | None = None) -> None:
+        """Ends the caller's waiting: cancelled, or failed for a reason."""
+        if not self.finished:
+            self.finished = True
+            self.output.put(reason)

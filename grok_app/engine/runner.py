@@ -1,0 +1,159 @@
+"""The engine's half that touches the device: parameters, slots, compiled programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from grok_app.engine.request import SamplingParams
+from grok_app.engine.sampler import Sampled, Sampling
+from grok_app.engine.scheduler import Chunk
+from grok_app.engine.slots import Feed, Made, Programs, Slots
+from grok_app.model.cache import BLOCK, KVCache, empty_cache
+from grok_app.model.config import GrokConfig
+from grok_app.model.grok import extend
+from grok_app.model.sharding import DATA, MODEL, parameter_specs, shard_of
+
+CHUNKS = (32, 128)  # the lengths a chunk of a prompt is padded to: the shortest that holds it
+
+_SAMPLING_SPEC = Sampling(*[P(DATA)] * 7)
+_SLOTS_SPEC = Slots(
+    KVCache(P(None, DATA, MODEL), P(None, DATA, MODEL), P(DATA)),
+    P(DATA),
+    P(DATA),
+    P(DATA),
+    _SAMPLING_SPEC,
+)
+_FEED_SPEC = Feed(P(DATA), P(DATA), P(DATA), P(DATA), P(DATA), _SAMPLING_SPEC)
+_MADE_SPEC = Made(Sampled(P(DATA), P(DATA), P(DATA), P(DATA)), P(None, DATA))
+
+
+class Runner:
+    """A model on its devices. One thread at a time may use it."""
+
+    def __init__(
+        self,
+        config: GrokConfig,
+        params: Any,
+        mesh: Mesh,
+        dtype: Any,
+        slots: int,
+        context: int,
+    ):
+        """`slots` conversations of at most `context` tokens; `params` lie on `mesh`."""
+        self.config, self.params, self.mesh = config, params, mesh
+        self.shards = mesh.shape[DATA]
+        self.per_shard = slots // self.shards
+        self._shard = shard_of(config, mesh.shape[MODEL])
+        self.dtype = jnp.dtype(dtype)
+        programs = Programs(config, self._shard, self.dtype)
+        specs = parameter_specs(config)
+        out = (_SLOTS_SPEC, _MADE_SPEC)
+        self._feed = self._compiled(programs.feed, (specs, _SLOTS_SPEC, _FEED_SPEC), out)
+        self._decode = self._compiled(programs.decode, (specs, _SLOTS_SPEC, P(DATA)), out)
+        self._logits = self._compiled(self._all_logits, (specs, P(DATA)), P(DATA), donated=())
+        self.slots = self._place(self._empty(slots, context), _SLOTS_SPEC)
+
+    def warm_up(self) -> None:
+        """Compiles every program that serving needs, by running it with nothing to do."""
+        for length in CHUNKS:
+            self._run_feed([], length)
+        jax.block_until_ready(self.decode([]))
+
+    def feed(self, chunks: Sequence[Chunk]) -> Made:
+        """Dispatches chunks of prompts, one a data shard at most; row d of the result is shard d's."""
+        longest = max(chunk.count for chunk in chunks)
+        return self._run_feed(chunks, next(length for length in CHUNKS if length >= longest))
+
+    def decode(self, slots: Sequence[int]) -> Made:
+        """Dispatches a step of the given slots; row b of the result is slot b's."""
+        keep = np.zeros(self.shards * self.per_shard, bool)
+        keep[list(slots)] = True
+        self.slots, made = self._decode(self.params, self.slots, keep)
+        return made
+
+    def logits(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
+        """float32 [rows, longest row, vocabulary]; shorter rows are padded at their end."""
+        longest = max(map(len, rows))
+        height = -(-len(rows) // self.shards) * self.shards
+        width = -(-longest // BLOCK) * BLOCK
+        tokens = np.full((height, width), self.config.pad_token, np.int32)
+        for row, ids in enumerate(rows):
+            tokens[row, : len(ids)] = ids
+        return np.asarray(self._logits(self.params, tokens))[: len(rows), :longest]
+
+    def _run_feed(self, chunks: Sequence[Chunk], length: int) -> Made:
+        rows = self.shards
+        tokens = np.zeros((rows, length), np.int32)
+        slot, start, count = (np.zeros(rows, np.int32) for _ in range(3))
+        final = np.zeros(rows, bool)
+        sampling = _sampling_rows(rows)
+        for chunk in chunks:
+            row = chunk.slot // self.per_shard
+            end = chunk.start + chunk.count
+            tokens[row, : chunk.count] = chunk.request.prompt[chunk.start : end]
+            slot[row], start[row] = chunk.slot % self.per_shard, chunk.start
+            count[row], final[row] = chunk.count, chunk.final
+            _set_row(sampling, row, chunk.request.params)
+        feed = Feed(tokens, slot, start, count, final, sampling)  # type: ignore[arg-type]
+        self.slots, made = self._feed(self.params, self.slots, feed)
+        return made
+
+    def _all_logits(self, params: Any, tokens: jax.Array) -> jax.Array:
+        config, (rows, length) = self.config, tokens.shape
+        heads = self._shard.kv_heads
+        cache = empty_cache(
+            config.num_layers, rows, heads, length, config.key_size, self.dtype
+        )
+        positions = jnp.broadcast_to(jnp.arange(length), tokens.shape)
+        return extend(params, config, self._shard, tokens, positions, cache, dtype=self.dtype)[0]
+
+    def _empty(self, slots: int, context: int) -> Slots:
+        config = self.config
+        heads = self._shard.kv_heads * self._shard.devices
+        cache = partial(empty_cache, config.num_layers, slots, heads)
+        cache = jax.eval_shape(lambda: cache(context, config.key_size, self.dtype))
+        return Slots(
+            jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), cache),
+            jnp.zeros(slots, jnp.int32),
+            jnp.full(slots, cache.length, jnp.int32),
+            jnp.zeros((slots, config.vocab_size), bool),
+            jax.tree.map(jnp.asarray, _sampling_rows(slots)),
+        )
+
+    def _place(self, tree: Any, specs: Any) -> Any:
+        shardings = jax.tree.map(partial(NamedSharding, self.mesh), specs)
+        return jax.device_put(tree, shardings)
+
+    def _compiled(self, program: Any, specs: Any, out: Any, donated: tuple[int, ...] = (1,)) -> Any:
+        mapped = jax.shard_map(
+            program, mesh=self.mesh, in_specs=specs, out_specs=out, check_vma=False
+        )
+        return jax.jit(mapped, donate_argnums=donated)
+
+
+def _sampling_rows(rows: int) -> Sampling:
+    """Greedy settings for `rows` slots, as host arrays to be filled in."""
+    zeros = partial(np.zeros, rows)
+    ones = partial(np.ones, rows)
+    return Sampling(  # type: ignore[arg-type]
+        temperature=zeros(np.float32),
+        top_p=ones(np.float32),
+        top_k=zeros(np.int32),
+        min_p=zeros(np.float32),
+        repetition_penalty=ones(np.float32),
+        seed=zeros(np.uint32),
+        logprobs=zeros(np.int32),
+    )
+
+
+def _set_row(sampling: Sampling, row: int, params: SamplingParams) -> None:
+    for name, array in vars(sampling).items():
+        array[row] = getattr(params, name)

@@ -1,0 +1,141 @@
+"""Chooses the next token of every slot, on the device.
+
+B slots, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from grok_app.engine.request import MOST_LOGPROBS
+
+_NEVER = -1e30
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Sampling:
+    """The sampling settings of B slots, each an array [B]; see `SamplingParams`."""
+
+    temperature: Array
+    top_p: Array
+    top_k: Array
+    min_p: Array
+    repetition_penalty: Array
+    seed: Array
+    logprobs: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Sampled:
+    """The tokens chosen for B slots.
+
+    Attributes:
+        token: int32 [B].
+        logprob: float32 [B], of the model's own distribution.
+        top, top_logprob: [B, MOST_LOGPROBS], the likeliest tokens; zeros if nobody asked.
+    """
+
+    token: Array
+    logprob: Array
+    top: Array
+    top_logprob: Array
+
+
+def sample(logits: Array, seen: Array, position: Array, sampling: Sampling) -> Sampled:
+    """One token a slot from `logits` float32 [B, V].
+
+    A slot's choice depends on its own row, settings and the `position` [B] the token will have
+    in its text: never on its neighbours.
+
+    Args:
+        seen: bool [B, V], the tokens in each slot's context.
+    """
+    penalty = sampling.repetition_penalty[:, None]
+    penalized = jnp.where(logits > 0, logits / penalty, logits * penalty)
+    scores = jnp.where(seen, penalized, logits)
+    greedy = jnp.argmax(scores, axis=-1)
+    token = lax.cond(
+        jnp.any(sampling.temperature > 0),
+        lambda: jnp.where(sampling.temperature > 0, _draw(scores, position, sampling), greedy),
+        lambda: greedy,
+    )
+    logprobs = jax.nn.log_softmax(logits)
+    most = min(MOST_LOGPROBS, logits.shape[-1])
+    top_logprob, top = lax.cond(
+        jnp.any(sampling.logprobs > 0),
+        lambda: tuple(lax.top_k(logprobs, most)),
+        lambda: (jnp.zeros((len(logits), most)), jnp.zeros((len(logits), most), jnp.int32)),
+    )
+    logprob = jnp.take_along_axis(logprobs, token[:, None], axis=-1)[:, 0]
+    return Sampled(token.astype(jnp.int32), logprob, top, top_logprob)
+
+
+def _draw(scores: Array, position: Array, sampling: Sampling) -> Array:
+    """Tokens [B] drawn after temperature and filters, by the Gumbel-max trick."""
+    temperature = jnp.where(sampling.temperature > 0, sampling.temperature, 1.0)
+    scores = scores / temperature[:, None]
+    filtered = jnp.any((sampling.top_p < 1) | (sampling.top_k > 0) | (sampling.min_p > 0))
+    scores = lax.cond(filtered, lambda: _filter(scores, sampling), lambda: scores)
+
+    def noise(seed: Array, position: Array) -> Array:
+        key = jax.random.fold_in(jax.random.key(seed), position)
+        return jax.random.gumbel(key, scores.shape[1:])
+
+    return jnp.argmax(scores + jax.vmap(noise)(sampling.seed, position), axis=-1)
+
+
+def _filter(scores: Array, sampling: Sampling) -> Array:
+    """Scores with all but the tokens kept by top-k, then top-p, then min-p made impossible."""
+    scores = jnp.where(keep_top_k(scores, sampling.top_k), scores, _NEVER)
+    kept = keep_top_p(scores, sampling.top_p)
+    floor = jnp.max(scores, axis=-1, keepdims=True) + jnp.log(sampling.min_p)[:, None]
+    return jnp.where(kept & (scores >= floor), scores, _NEVER)
+
+
+def keep_top_k(scores: Array, top_k: Array) -> Array:
+    """Which of `scores` [B, V] are among the `top_k` [B] largest; ties are all kept, 0 keeps all."""
+    k = jnp.where(top_k > 0, top_k, scores.shape[-1])
+
+    def enough(keys: Array, threshold: Array) -> Array:
+        return jnp.sum(keys >= threshold, axis=-1) >= k
+
+    return _at_least_the_largest(scores, enough)
+
+
+def keep_top_p(scores: Array, top_p: Array) -> Array:
+    """Which tokens nucleus sampling keeps (Holtzman et al., arXiv 1904.09751).
+
+    As the release: sorted upwards, those from the first at which the summed probability
+    reaches 1 - `top_p` [B].
+    """
+    probabilities = jax.nn.softmax(scores)
+
+    def short(keys: Array, threshold: Array) -> Array:
+        below = jnp.sum(jnp.where(keys < threshold, probabilities, 0.0), axis=-1)
+        return below < 1 - top_p
+
+    return _at_least_the_largest(scores, short)
+
+
+def _at_least_the_largest(scores: Array, holds) -> Array:
+    """Which `scores` [B, V] are at or above the largest threshold for which `holds`.
+
+    `holds` maps (keys [B, V], threshold [B, 1]) to bool [B], true up to some threshold. That is
+    found bit by bit in 32 passes, where sorting the vocabulary would take many times as long.
+    """
+    bits = lax.bitcast_convert_type(scores, jnp.uint32)
+    top = jnp.uint32(1 << 31)
+    keys = jnp.where(bits >= top, ~bits, bits | top)  # unsigned integers in the floats' order
+
+    def try_bit(i: Array, threshold: Array) -> Array:
+        higher = threshold | (top >> i.astype(jnp.uint32))
+        return jnp.where(holds(keys, higher)[:, None], higher, threshold)
+
+    start = jnp.zeros((len(scores), 1), jnp.uint32)
+    return keys >= lax.fori_loop(0, 32, try_bit, start)

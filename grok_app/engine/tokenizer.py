@@ -1,0 +1,62 @@
+"""Text to token ids and back; one token's bytes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import sentencepiece
+
+from grok_app.errors import CheckpointError, RequestError
+
+_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+
+
+class Tokenizer:
+    """A SentencePiece model; no begin-of-text token is added, as the release adds none."""
+
+    def __init__(self, path: Path):
+        """Reads the model file.
+
+        Raises:
+            CheckpointError: it is not a SentencePiece model.
+        """
+        try:
+            self._model = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        except (OSError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{path} is not a SentencePiece model, or damaged; copy it again"
+            ) from error
+        self.vocab_size: int = self._model.vocab_size()
+        self._bytes = [self._bytes_of(token) for token in range(self.vocab_size)]
+
+    def encode(self, text: str) -> list[int]:
+        """The token ids of a text.
+
+        Raises:
+            RequestError: the text has characters that are not Unicode (lone surrogates).
+        """
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise RequestError(
+                f"the text is not valid Unicode at character {error.start}: "
+                f"{text[error.start]!r}; remove it"
+            ) from None
+        return list(self._model.encode(text))
+
+    def decode(self, tokens: list[int]) -> str:
+        """The text of token ids; bytes that make no character become U+FFFD."""
+        return b"".join(map(self.token_bytes, tokens)).decode(errors="replace")
+
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes a token stands for: a piece of text, a single byte, or none (control)."""
+        return self._bytes[token] if token < self.vocab_size else b""
+
+    def _bytes_of(self, token: int) -> bytes:
+        model, piece = self._model, self._model.id_to_piece(token)
+        if model.is_byte(token) and (match := _BYTE.fullmatch(piece)):
+            return bytes([int(match[1], 16)])
+        if model.is_control(token) or model.is_unknown(token):
+            return b""
+        return piece.replace("\u2581", " ").encode()

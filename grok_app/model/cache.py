@@ -1,0 +1,65 @@
+"""Keys and values of past positions, one slot a conversation, all layers stacked.
+
+L layers, B slots, G key/value heads, S positions, H head size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+BLOCK = 256  # attention reads the cache this many positions at a time
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class KVCache:
+    """The cache; updated functionally, in place when donated to the program that updates it.
+
+    Attributes:
+        keys: [L, B, G, S, H], rotated.
+        values: [L, B, G, S, H].
+        visible: bool [B, S]; false where the token was padding, whose key nobody may see.
+    """
+
+    keys: Array
+    values: Array
+    visible: Array
+
+    @property
+    def length(self) -> int:
+        """Positions a slot holds, a multiple of `BLOCK`."""
+        return self.keys.shape[3]
+
+    def mark(self, first_slot: Array | int, positions: Array, visible: Array) -> KVCache:
+        """The cache knowing which of the tokens [b, T] at `positions` [b, T] may be seen.
+
+        Positions outside the cache are ignored.
+        """
+        slots = first_slot + jnp.arange(positions.shape[0])[:, None]
+        return replace(self, visible=self.visible.at[slots, positions].set(visible, mode="drop"))
+
+    def write(
+        self, layer: Array | int, first_slot: Array | int, positions: Array, k: Array, v: Array
+    ) -> KVCache:
+        """The cache with k, v [b, T, G, H] at `positions` [b, T] of b slots from `first_slot`.
+
+        Positions outside the cache are ignored: so padding leaves no trace.
+        """
+        slots = first_slot + jnp.arange(positions.shape[0])[:, None]
+
+        def put(cache: Array, new: Array) -> Array:
+            return cache.at[layer, slots, :, positions].set(new.astype(cache.dtype), mode="drop")
+
+        return replace(self, keys=put(self.keys, k), values=put(self.values, v))
+
+
+def empty_cache(layers: int, slots: int, heads: int, length: int, size: int, dtype) -> KVCache:
+    """A cache in which nothing is visible; `length` is rounded up to a multiple of `BLOCK`."""
+    shape = (layers, slots, heads, -(-length // BLOCK) * BLOCK, size)
+    return KVCache(
+        jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), jnp.zeros((slots, shape[3]), bool)
+    )

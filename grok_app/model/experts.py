@@ -1,0 +1,59 @@
+"""The mixture of experts, computing only the experts that were chosen.
+
+T tokens, E experts, k chosen for each token, D model width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+_BLOCK_ROWS = 64  # rows of one expert computed together; its weights are widened once a block
+
+
+def mix(
+    x: Array,
+    gates: Array,
+    chosen: Array,
+    expert: Callable[[Array, Array], Array],
+    live: Array,
+    experts: int,
+) -> Array:
+    """Sum over each token's chosen experts of gate * expert(x).
+
+    The token-expert pairs are sorted by expert and cut into blocks of one expert each; a loop
+    runs over the blocks there are. Few tokens make at most one block an expert, so a decode step
+    reads the weights of each chosen expert once, however many tokens share it.
+
+    Args:
+        x: [T, D].
+        gates, chosen: [T, k].
+        expert: maps rows [rows, D] and an expert's index to [rows, D].
+        live: bool [T]; tokens that are padding go to no expert.
+        experts: E.
+
+    Returns:
+        float32 [T, D]; zero where not live.
+    """
+    tokens, k = chosen.shape
+    rows = min(tokens, _BLOCK_ROWS)
+    assigned = jnp.where(live[:, None], chosen, experts).reshape(-1)
+    order = jnp.argsort(assigned)  # stable: pairs of one expert stay in token order
+    counts = jnp.sum(assigned[:, None] == jnp.arange(experts), axis=0)  # [E]
+    pairs_before = jnp.cumsum(counts) - counts
+    blocks = -(-counts // rows)
+    blocks_until = jnp.cumsum(blocks)
+    gates = gates.reshape(-1)
+
+    def add_block(block: Array, total: Array) -> Array:
+        e = jnp.sum(blocks_until <= block)  # the expert whose blocks include this one
+        offset = (block - (blocks_until[e] - blocks[e])) * rows + jnp.arange(rows)
+        pair = order[jnp.minimum(pairs_before[e] + offset, tokens * k - 1)]
+        gate = jnp.where(offset < counts[e], gates[pair], 0.0)
+        out = expert(x[pair // k], e).astype(jnp.float32) * gate[:, None]
+        return total.at[pair // k].add(out)
+
+    zeros = jnp.zeros(x.shape, jnp.float32)
+    return lax.fori_loop(0, blocks_until[-1], add_block, zeros)

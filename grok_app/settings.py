@@ -1,0 +1,252 @@
+"""Every option of the app, once: its name, default, help and check.
+
+A field of `Settings` is an option. `--persona-dir` on the command line, `GROK_PERSONA_DIR` in the
+environment and `settings.persona_dir` in the program all follow from the field's name; where
+both are given the command line wins.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from grok_app.errors import SettingsError
+
+ON = ("1", "true", "yes", "on")
+OFF = ("0", "false", "no", "off")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the values of an option are.
+
+    Attributes:
+        metavar: how `--help` names a value.
+        expected: what an error says was expected.
+        read: text -> value; raises ValueError where the text is none.
+        secret: whether an error must not repeat what was given.
+        repeatable: whether the option may be given more than once; the value is a tuple then.
+    """
+
+    metavar: str
+    expected: str
+    read: Callable[[str], Any]
+    secret: bool = False
+    repeatable: bool = False
+
+
+def whole_number(low: int, high: int) -> Kind:
+    """A whole number from `low` to `high`."""
+
+    def read(text: str) -> int:
+        number = int(text)
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return Kind("N", f"a whole number from {low} to {high}", read)
+
+
+def one_of(*words: str) -> Kind:
+    """One of a few words."""
+    return Kind("|".join(words), " or ".join(words), lambda text: words[words.index(text)])
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError
+    return text
+
+
+def _flag(text: str) -> bool:
+    word = text.lower()
+    if word not in ON + OFF:
+        raise ValueError
+    return word in ON
+
+
+def _mesh(text: str) -> tuple[int, int]:
+    data, model = (int(part) for part in text.split(","))
+    if data < 1 or model < 1:
+        raise ValueError
+    return data, model
+
+
+def _login(text: str) -> tuple[str, str]:
+    name, _, password = text.partition(":")
+    return _filled(name), _filled(password)
+
+
+FLAG = Kind("", "one of " + ", ".join(ON + OFF), _flag)
+ADDRESS = Kind("ADDRESS", "a host name or an IP address, such as 127.0.0.1", _filled)
+FOLDER = Kind("DIR", "a folder", lambda text: Path(_filled(text)).expanduser())
+MESH = Kind("DATA,MODEL", "two whole numbers above 0, such as 1,8", _mesh)
+LOGIN = Kind(
+    "NAME:PASSWORD",
+    "a name, a colon and a password, neither of them empty, such as ann:tea-at-five",
+    _login,
+    secret=True,
+    repeatable=True,
+)
+
+
+def _field(default: Any, kind: Kind, help: str) -> Any:
+    """A field of `Settings`: the option's default, what its values are, and its help."""
+    return dataclasses.field(
+        default=default, metadata={"kind": kind, "help": help}, repr=not kind.secret
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the app was asked to do. `parse` makes one from the command line and environment."""
+
+    checkpoint: Path = _field(
+        Path("assets/nano"), FOLDER, "the model: a folder with ckpt-0/ and tokenizer.model in it"
+    )
+    host: str = _field(
+        "127.0.0.1", ADDRESS, "address to serve on; 0.0.0.0 lets the whole network in"
+    )
+    port: int = _field(7860, whole_number(1, 65535), "port to serve on")
+    share: bool = _field(
+        False, FLAG, "make a public link through Gradio's share service; best with --auth"
+    )
+    auth: tuple[tuple[str, str], ...] = _field(
+        (), LOGIN, "let in only those who log in so; give it once for each person"
+    )
+    persona_dir: Path = _field(Path("prompts"), FOLDER, "folder of personas, a TOML file each")
+    slots: int = _field(8, whole_number(1, 256), "conversations that are answered at once")
+    queue: int = _field(64, whole_number(1, 10_000), "requests that may wait when all slots talk")
+    context: int | None = _field(
+        None,
+        whole_number(64, 1_048_576),
+        "tokens one conversation may hold; less takes less memory (default: the model's)",
+    )
+    mesh: tuple[int, int] | None = _field(
+        None,
+        MESH,
+        "how to divide the devices: over requests, over the model (default: all over the model)",
+    )
+    dtype: str | None = _field(
+        None,
+        one_of("float32", "bfloat16"),
+        "precision to compute in (default: the better one for the device)",
+    )
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option, as `Settings` declares it."""
+
+    name: str
+    default: Any
+    kind: Kind
+    help: str
+
+    @property
+    def flag(self) -> str:
+        """Its name on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return "GROK_" + self.name.upper()
+
+    @property
+    def described(self) -> str:
+        """Its help, and its default where the help does not tell it."""
+        if self.default in (None, (), False):
+            return self.help
+        return f"{self.help} (default: {self.default})"
+
+    def read(self, text: str, source: str) -> Any:
+        """The value of `text`, or a SettingsError that names `source`, where the text stood."""
+        try:
+            return self.kind.read(text)
+        except ValueError:
+            given = "(not shown)" if self.kind.secret else repr(text)
+            raise SettingsError(f"{source}: expected {self.kind.expected}; given {given}") from None
+
+    def from_environment(self, text: str) -> Any:
+        """The value of the option's variable; a repeatable one holds a comma between values."""
+        if self.kind.repeatable:
+            return tuple(self.read(part, self.variable) for part in text.split(","))
+        return self.read(text, self.variable)
+
+    def from_command_line(self, given: Any) -> Any:
+        """The value of what argparse found: text, a list of texts, or a flag's truth."""
+        if isinstance(given, bool):
+            return given
+        if isinstance(given, list):
+            return tuple(self.read(text, self.flag) for text in given)
+        return self.read(given, self.flag)
+
+
+def options() -> list[Option]:
+    """All options, in the order of `Settings`."""
+    return [
+        Option(field.name, field.default, field.metadata["kind"], field.metadata["help"])
+        for field in dataclasses.fields(Settings)
+    ]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Leaves it to the app to say what is wrong with the command line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"{message} (--help lists the options)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="app.py",
+        usage="%(prog)s [options]",
+        description="Chat in the browser with a model of Grok-1's architecture.",
+        epilog="Each option can be set in the environment too, as GROK_ and its name: "
+        "GROK_PORT=8000 is --port 8000, GROK_SHARE=1 is --share, GROK_AUTH=ann:tea,bob:rum is "
+        "--auth twice.",
+        formatter_class=partial(argparse.HelpFormatter, max_help_position=28),
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+    )
+    for option in options():
+        form: dict[str, Any] = {"metavar": option.kind.metavar}
+        if option.kind is FLAG:
+            form = {"action": argparse.BooleanOptionalAction}
+        elif option.kind.repeatable:
+            form["action"] = "append"
+        parser.add_argument(option.flag, help=option.described, **form)
+    return parser
+
+
+def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
+    """The settings that the command line and the environment ask for.
+
+    An empty variable counts as none. `--help` prints the options and exits, as argparse does.
+
+    Raises:
+        SettingsError: an unknown option, or a value that is none.
+    """
+    given = vars(_parser().parse_args(arguments))
+    values = {}
+    for option in options():
+        if option.name in given:
+            values[option.name] = option.from_command_line(given[option.name])
+        elif text := environment.get(option.variable):
+            values[option.name] = option.from_environment(text)
+    settings = Settings(**values)
+    _check_logins(settings.auth)
+    return settings
+
+
+def _check_logins(logins: tuple[tuple[str, str], ...]) -> None:
+    names = [name for name, _ in logins]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingsError(f"--auth: {name} is given twice; give every name one password")
