@@ -19,7 +19,14 @@ from typing import Any
 
 DIALOGUES = "dialogues.jsonl.gz"
 PROSE = "prose.jsonl.gz"
-HELD_OUT_PERCENT = 2
+HELD_OUT_EVERY = 50
+
+
+NAME_GAP = re.compile(
+    r"[\[(](?:(?:insert |your )?name|username|user ?([12])(?:'s)?(?: ?name)?)[\])]|\buser ([12])\b",
+    re.IGNORECASE,
+)
+"""Where a conversation has a gap for a speaker's name; a group may hold the speaker's number."""
 
 
 class CorpusError(Exception):
@@ -73,7 +80,7 @@ def clean_turns(turns: tuple[str, ...]) -> list[list[str]]:
     parts: list[list[str]] = [[]]
     for index, raw in enumerate(turns):
         turn = _clean_turn(raw)
-        if not turn or is_rude(turn) or _UNFIT_TURN.search(turn):
+        if not turn or is_rude(turn) or _UNFIT_TURN.search(NAME_GAP.sub("", turn)):
             parts.append([])
         elif parts[-1] or index % 2 == 0:
             parts[-1].append(turn)
@@ -120,8 +127,8 @@ def _object(raw: bytes, place: str) -> dict[str, Any]:
 
 
 def _held_out(raw: bytes) -> bool:
-    digest = hashlib.blake2b(raw.strip(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % 100 < HELD_OUT_PERCENT
+    digest = hashlib.blake2b(raw, digest_size=8).digest()
+    return int.from_bytes(digest, "big") % HELD_OUT_EVERY == 0
 
 
 def _text(line: dict[str, Any], key: str, place: str) -> str:
@@ -146,7 +153,7 @@ _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _STRAY = re.compile(r"^[*\s]+(?=\w)|[*\\\s]+$")
 _SPACE_BEFORE = re.compile(r"(?<=\w) +(?=[,?!.](?:\s|$))")
 _NO_SPACE_AFTER = re.compile(r"(?<=[a-z]{2})([?!,]|\.(?!com|org|net))(?=[A-Z])")
-_UNFIT_TURN = re.compile(r"https?:|www\.\w|</?\w+>|[<>{}|\\^~]|(.)\1{6}|\S{30}")
+_UNFIT_TURN = re.compile(r"https?:|www\.\w|[<>{}|\\^~]|\[[a-zA-Z]|(.)\1{6}|\S{30}")
 
 
 def _clean_turn(turn: str) -> str:

@@ -25,9 +25,9 @@ def rotary_angles(positions: Array, head_size: int) -> tuple[Array, Array]:
 def rotate(x: Array, angles: tuple[Array, Array]) -> Array:
     """Rotates the two halves of each head of `x` [b, T, heads, H] against one another."""
     cos, sin = (angle[:, :, None] for angle in angles)
-    first, second = jnp.split(x.astype(jnp.float32), 2, axis=-1)
+    first, second = jnp.split(x, 2, axis=-1)
     turned = (first * cos - second * sin, second * cos + first * sin)
-    return jnp.concatenate(turned, axis=-1).astype(x.dtype)
+    return jnp.concatenate(turned, axis=-1)
 
 
 def capped(scores: Array) -> Array:
@@ -50,7 +50,7 @@ def attend(
     conversation, not the size of the cache. A block a row cannot see changes no bit of its result.
 
     Returns:
-        [b, T, N * H], of the type of `q`.
+        float32 [b, T, N * H].
     """
     b, length, heads, size = q.shape
     groups = cache.keys.shape[2]
@@ -86,4 +86,4 @@ def attend(
     start = (jnp.full(rows, _NEVER), jnp.zeros(rows), jnp.zeros((*rows, size)))
     _, total, out = lax.fori_loop(0, blocks, body, start)
     out = out / jnp.maximum(total, 1e-30)[..., None]
-    return out.transpose(0, 3, 1, 2, 4).reshape(b, length, heads * size).astype(q.dtype)
+    return out.transpose(0, 3, 1, 2, 4).reshape(b, length, heads * size)

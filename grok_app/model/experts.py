@@ -52,7 +52,7 @@ def mix(
         offset = (block - (blocks_until[e] - blocks[e])) * rows + jnp.arange(rows)
         pair = order[jnp.minimum(pairs_before[e] + offset, tokens * k - 1)]
         gate = jnp.where(offset < counts[e], gates[pair], 0.0)
-        out = expert(x[pair // k], e).astype(jnp.float32) * gate[:, None]
+        out = expert(x[pair // k], e) * gate[:, None]
         return total.at[pair // k].add(out)
 
     zeros = jnp.zeros(x.shape, jnp.float32)

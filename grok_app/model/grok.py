@@ -43,22 +43,23 @@ class Strategy:
         mix: (x [T, D], gates [T, k], chosen [T, k], expert) -> [T, D], where expert maps rows
             [rows, D] and an expert's index to this device's part of [rows, D].
         unrolled: run the layers as straight code rather than in a compiled loop.
+        dtype: to which the factors of matrix products are rounded; all else is float32.
     """
 
     attend: Callable[[Array, Array, Array, Memory, Index], tuple[Array, Memory]]
     mix: Callable[[Array, Array, Array, Callable[[Array, Index], Array]], Array]
     unrolled: bool = False
+    dtype: Any = jnp.float32
 
 
 class RMSNorm(hk.Module):
-    """x / sqrt(mean(x^2) + 1e-5) * scale, in float32 (arXiv 1910.07467)."""
+    """x / sqrt(mean(x^2) + 1e-5) * scale (arXiv 1910.07467)."""
 
     def __call__(self, x: Array, stack: tuple[int, ...] = (), *index: Index) -> Array:
-        """Normalises the last axis of `x` with scale `index` of a stack [*stack, D]."""
+        """Normalises the last axis of float32 `x` with scale `index` of a stack [*stack, D]."""
         scale = hk.get_parameter("scale", (*stack, x.shape[-1]))
-        wide = x.astype(jnp.float32)
-        wide *= lax.rsqrt(jnp.mean(wide * wide, axis=-1, keepdims=True) + 1e-5)
-        return (wide * (scale[index] if index else scale)).astype(x.dtype)
+        x *= lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + 1e-5)
+        return x * (scale[index] if index else scale)
 
 
 class Matrix(hk.Module):
@@ -86,8 +87,8 @@ class MultiHeadAttention(hk.Module):
     ) -> tuple[Array, Memory]:
         """x [b, T, D] -> this device's part of [b, T, D], and the memory with the new keys."""
         b, length, width = x.shape
-        layers, size = self.config.num_layers, self.config.key_size
-        rows = x.reshape(-1, width)
+        layers, size, dtype = self.config.num_layers, self.config.key_size, strategy.dtype
+        rows = x.reshape(-1, width).astype(dtype)
 
         def project(name: str, heads: int) -> Array:
             w = Matrix(name)(layers, width, heads * size)
@@ -96,8 +97,8 @@ class MultiHeadAttention(hk.Module):
         q = rotate(project("query", self.shard.query_heads), angles)
         k = rotate(project("key", self.shard.kv_heads), angles)
         v = project("value", self.shard.kv_heads)
-        out, memory = strategy.attend(q, k, v, memory, layer)
-        out = out.reshape(b * length, -1)
+        out, memory = strategy.attend(q.astype(dtype), k.astype(dtype), v, memory, layer)
+        out = out.reshape(b * length, -1).astype(dtype)
         out = Matrix("linear")(layers, out.shape[-1], width).matmul(out, layer)
         return out.reshape(b, length, width), memory
 
@@ -120,19 +121,19 @@ class Experts(hk.Module):
 
         def expert(rows: Array, index: Index) -> Array:
             hidden = jax.nn.gelu(gate.matmul(rows, layer, index)) * value.matmul(rows, layer, index)
-            return down.matmul(hidden, layer, index)
+            return down.matmul(hidden.astype(strategy.dtype), layer, index)
 
-        return strategy.mix(x, gates, chosen, expert)
+        return strategy.mix(x.astype(strategy.dtype), gates, chosen, expert)
 
 
 class Router(hk.Module):
-    """Scores every expert for every token, in float32."""
+    """Scores every expert for every token."""
 
     def __call__(self, x: Array, stack: tuple[int, int], layer: Index) -> Array:
         """x [T, D] -> probabilities [T, E] of a stack (L, E) of routers."""
         layers, experts = stack
         w = hk.get_parameter("w", (layers, x.shape[-1], experts))
-        return jax.nn.softmax(x.astype(jnp.float32) @ w[layer])
+        return jax.nn.softmax(x @ w[layer])
 
 
 class DecoderLayer(hk.Module):
@@ -164,7 +165,7 @@ class DecoderLayer(hk.Module):
         probabilities = Router()(x, (config.num_layers, config.num_experts), layer)
         gates, chosen = lax.top_k(probabilities, config.num_selected_experts)
         out = self._whole(Experts(config, shard)(x, gates, chosen, layer, strategy))
-        h = h + norm(out.reshape(h.shape).astype(h.dtype))
+        h = h + norm(out.reshape(h.shape))
         return h, memory, (probabilities, chosen)
 
     def _whole(self, part: Array) -> Array:
@@ -246,17 +247,16 @@ class LanguageModel(hk.Module):
         memory: Memory,
         strategy: Strategy,
         at: Array | None,
-        dtype: Any,
     ) -> tuple[Array, Memory, Any]:
         """See `forward`."""
         config = self.config
         embeddings = InOutEmbed(config, self.shard)
-        h = embeddings.embed(tokens).astype(dtype) * config.embedding_multiplier_scale
+        h = embeddings.embed(tokens) * config.embedding_multiplier_scale
         angles = rotary_angles(positions, config.key_size)
-        h, memory, routing = transformer(h.astype(dtype), angles, memory, strategy)
+        h, memory, routing = transformer(h, angles, memory, strategy)
         if at is not None:
             h = jnp.take_along_axis(h, at[:, None, None], axis=1)[:, 0]
-        logits = embeddings.unembed(RMSNorm()(h)) * config.output_multiplier_scale
+        logits = embeddings.unembed(RMSNorm()(h).astype(strategy.dtype)) * config.output_multiplier_scale
         return logits, memory, routing
 
 
@@ -269,7 +269,6 @@ def forward(
     memory: Memory,
     strategy: Strategy,
     at: Array | None = None,
-    dtype: Any = jnp.float32,
 ) -> tuple[Array, Memory, Any]:
     """One pass of the model over new tokens; on more than one device, within `shard_map`.
 
@@ -279,7 +278,6 @@ def forward(
         positions: int32 [b, T], where each token stands.
         memory, strategy: see `Strategy`.
         at: int [b], the one token of each row whose logits are wanted; None: all.
-        dtype: of the activations.
 
     Returns:
         float32 logits [b, V] or [b, T, V] (every device has the whole), memory, and the routing
@@ -289,7 +287,7 @@ def forward(
     def run() -> tuple[Array, Memory, Any]:
         model = LanguageModel(config, shard)
         transformer = Transformer(config, shard)
-        return model(transformer, tokens, positions, memory, strategy, at, dtype)
+        return model(transformer, tokens, positions, memory, strategy, at)
 
     return hk.without_apply_rng(hk.transform(run)).apply(params)
 
@@ -323,8 +321,7 @@ def extend(
         multiplier = config.attn_output_multiplier
         return attend(q, cache, layer, first_slot, positions, multiplier), cache
 
-    strategy = Strategy(remember, partial(mix, live=live, experts=config.num_experts))
-    logits, cache, chosen = forward(
-        params, config, shard, tokens, positions, cache, strategy, at, dtype
-    )
+    mix_live = partial(mix, live=live, experts=config.num_experts)
+    strategy = Strategy(remember, mix_live, dtype=dtype)
+    logits, cache, chosen = forward(params, config, shard, tokens, positions, cache, strategy, at)
     return logits, cache, chosen.reshape(config.num_layers, *tokens.shape, -1)

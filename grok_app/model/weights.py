@@ -26,7 +26,7 @@ class Weight(Protocol):
         ...
 
     def matmul(self, x: Array, *index: Array | int) -> Array:
-        """`x` [rows, K] times the matrix at `index` of the leading axes: [rows, N]."""
+        """`x` [rows, K] times the matrix at `index` of the leading axes: float32 [rows, N]."""
         ...
 
 
@@ -51,31 +51,32 @@ class QuantizedWeight:
     def matmul(self, x: Array, *index: Array | int) -> Array:
         """`x` [rows, K] times the matrix at `index` of the leading axes: [rows, N].
 
-        Products are accumulated in float32; the result has the type of `x`.
+        Factors are rounded to the type of `x`; sums and the result are float32.
         """
-        *_, rows, columns = self.shape
+        rows, columns = self.shape[-2:]
+        group = rows // self.scales.shape[-2]
         tile = rows
         if jax.default_backend() == "cpu" and rows * columns > _TILE_ELEMENTS:
-            tile = _largest_divisor(rows // self.scales.shape[-2], _TILE_ROWS)
-        if tile == rows:
-            return _product(x, self._floats(x.dtype, index, 0, rows)).astype(x.dtype)
+            tile = _largest_divisor(group, _TILE_ROWS)
+        if tile == rows and group < rows:
+            return _product(x, self._floats(x.dtype, *index))
 
         def add_tile(i: Array, total: Array) -> Array:
             part = lax.dynamic_slice_in_dim(x, i * tile, tile, axis=1)
-            return total + _product(part, self._floats(x.dtype, index, i * tile, tile))
+            weight = _block(self.weight, index, i * tile, tile).astype(x.dtype)
+            scales = _block(self.scales, index, i * tile // group, 1)
+            return total + _product(part, weight) * scales.astype(jnp.float32)
 
         zeros = jnp.zeros((x.shape[0], columns), jnp.float32)
-        return lax.fori_loop(0, rows // tile, add_tile, zeros).astype(x.dtype)
+        return lax.fori_loop(0, rows // tile, add_tile, zeros)
 
-    def _floats(self, dtype: jnp.dtype, index: tuple, start: Array | int, rows: int) -> Array:
-        """Rows `start` to `start + rows` of one matrix as floats [rows, N]: the whole matrix, or
-        a tile that lies within one scale group."""
-        *_, total, columns = self.shape
+    def _floats(self, dtype: jnp.dtype, *index: Array | int) -> Array:
+        """One matrix, its scales applied: [K, N]."""
+        rows, columns = self.shape[-2:]
         groups = self.scales.shape[-2]
-        first, count = (0, groups) if rows == total else (start // (total // groups), 1)
-        weight = _block(self.weight, index, start, rows).astype(dtype)
-        scales = _block(self.scales, index, first, count).astype(dtype)
-        return (weight.reshape(count, -1, columns) * scales[:, None]).reshape(rows, columns)
+        weight = _block(self.weight, index, 0, rows).astype(dtype)
+        scales = _block(self.scales, index, 0, groups).astype(dtype)
+        return (weight.reshape(groups, -1, columns) * scales[:, None]).reshape(rows, columns)
 
 
 def _block(stack: Array, index: tuple, start: Array | int, rows: int) -> Array:

@@ -1,0 +1,131 @@
+"""Sampling: the release's filter, brute force, and independence of neighbours."""
+
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grok_app.engine.sampler import Sampling, keep_top_k, keep_top_p, sample
+
+
+def settings_of(rows: int, **changes) -> Sampling:
+    values = {
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "top_k": 0,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
+        "seed": 0,
+        "logprobs": 0,
+    } | changes
+    kinds = {"top_k": np.int32, "seed": np.uint32, "logprobs": np.int32}
+    return Sampling(
+        **{n: np.broadcast_to(v, rows).astype(kinds.get(n, np.float32)) for n, v in values.items()}
+    )
+
+
+choose = jax.jit(sample)
+
+
+def draw(logits, seen=None, position=0, **changes):
+    rows = len(logits)
+    seen = np.zeros(logits.shape, bool) if seen is None else seen
+    position = np.broadcast_to(position, rows).astype(np.int32)
+    return choose(jnp.asarray(logits), seen, position, settings_of(rows, **changes))
+
+
+def test_top_p_keeps_exactly_what_the_release_keeps(data: Path) -> None:
+    with np.load(data / "sampler.npz") as file:
+        logits, temperature, top_p, kept = (
+            file[name] for name in ("logits", "temperature", "top_p", "kept")
+        )
+    scores = logits / temperature[:, None]
+    assert (np.asarray(keep_top_p(scores, top_p)) == kept).all()
+
+
+@given(seed=st.integers(0, 2**32 - 1), k=st.integers(0, 40))
+@settings(max_examples=30)
+def test_top_k_is_brute_force(seed: int, k: int) -> None:
+    scores = np.random.default_rng(seed).normal(0, 20, (3, 32)).astype(np.float32)
+    kept = np.asarray(keep_top_k(scores, np.full(3, k, np.int32)))
+    smallest = np.sort(scores)[:, -min(k, 32) if k else 0]
+    assert (kept == (scores >= smallest[:, None])).all()
+
+
+def test_zero_temperature_takes_the_likeliest() -> None:
+    logits = np.random.default_rng(0).normal(size=(4, 100)).astype(np.float32)
+    made = draw(logits, temperature=0.0, top_p=0.5)
+    assert (np.asarray(made.token) == logits.argmax(-1)).all()
+
+
+def test_draws_follow_the_distribution() -> None:
+    logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32))
+    rows = 4000
+    made = draw(np.tile(logits, (rows, 1)), seed=np.arange(rows))
+    shares = np.bincount(np.asarray(made.token), minlength=4) / rows
+    assert np.abs(shares - np.exp(logits)).max() < 0.03
+
+
+@pytest.mark.parametrize(
+    ("setting", "possible"),
+    [
+        ({"top_k": 2}, {0, 1}),
+        ({"top_p": 0.6}, {0, 1}),
+        ({"min_p": 0.29}, {0, 1, 2}),
+        ({"top_k": 1}, {0}),
+        ({"temperature": 1e-4}, {0}),
+        ({"top_k": 3, "top_p": 0.5}, {0}),  # top-p of what top-k left: 0.5 / 0.95
+        ({}, {0, 1, 2, 3}),
+    ],
+    ids=str,
+)
+def test_filters_leave_what_they_should(setting, possible) -> None:
+    logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32))
+    made = draw(np.tile(logits, (1000, 1)), seed=np.arange(1000), **setting)
+    assert set(np.asarray(made.token).tolist()) == possible
+
+
+def test_repetition_penalty_divides_what_was_seen() -> None:
+    logits = np.array([[2.0, 1.5, -1.0], [-1.0, -1.5, -3.0]], np.float32)
+    seen = np.array([[True, False, False], [True, False, False]])
+    made = draw(logits, seen, temperature=0.0, repetition_penalty=2.0)
+    assert np.asarray(made.token).tolist() == [1, 1]  # 2 / 2 < 1.5 and -1 * 2 < -1.5
+
+
+def test_a_row_does_not_depend_on_its_neighbours() -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.normal(size=(8, 512)).astype(np.float32)
+    alone = [
+        int(draw(np.tile(logits[i], (8, 1)), seed=i, top_p=0.9, position=i).token[0])
+        for i in range(8)
+    ]
+    together = draw(logits, seed=np.arange(8), top_p=0.9, position=np.arange(8))
+    assert np.asarray(together.token).tolist() == alone
+
+
+def test_logprobs_are_of_the_models_own_distribution() -> None:
+    logits = np.random.default_rng(2).normal(size=(2, 64)).astype(np.float32)
+    made = draw(logits, temperature=0.0, logprobs=5, top_k=1, repetition_penalty=1.3)
+    wanted = np.asarray(jax.nn.log_softmax(logits))
+    order = np.argsort(-wanted)[:, :5]
+    assert (np.asarray(made.top)[:, :5] == order).all()
+    top = np.take_along_axis(wanted, order, 1)
+    assert np.allclose(np.asarray(made.top_logprob)[:, :5], top, atol=1e-5)
+    assert np.allclose(np.asarray(made.logprob), top[:, 0], atol=1e-5)
+
+
+def test_nobody_asking_for_logprobs_costs_no_sorting() -> None:
+    made = draw(np.zeros((2, 64), np.float32), logprobs=0)
+    assert not np.asarray(made.top).any()
+
+
+def test_the_same_seed_and_position_give_the_same_token() -> None:
+    logits = np.zeros((1, 512), np.float32)
+    at = partial(draw, logits, seed=3)
+    assert int(at(position=5).token[0]) == int(at(position=5).token[0])
+    assert len({int(at(position=p).token[0]) for p in range(20)}) > 10

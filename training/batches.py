@@ -1,0 +1,112 @@
+"""Drawing rows of tokens from the packed pools.
+
+A batch depends on the seed and the step alone, so a run that stopped goes on exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from training.corpus import CorpusError
+
+Indices = npt.NDArray[np.int64]
+
+CYCLE = 256
+"""Rows after which each pool has had its exact share, to 1 / CYCLE."""
+
+
+class Batches:
+    """Batches of windows of the pools, each window once before any comes again."""
+
+    def __init__(
+        self, folder: Path, mixture: Mapping[str, float], *, rows: int, length: int, seed: int = 0
+    ) -> None:
+        """Rows of length + 1 tokens from the pools in `folder`, in the shares of `mixture`.
+
+        A pool of variants, such as "dialogues" for dialogues-0 and so on, is gone through one
+        variant after the other. Raises CorpusError if a pool is missing or too small.
+        """
+        self._rows, self._length = rows, length
+        self._pools = [_Pool(folder, name, length, seed) for name in mixture]
+        self._shares = _whole_shares(np.array(list(mixture.values())))
+        pools = np.repeat(np.arange(len(mixture)), self._shares)
+        self._pattern = np.random.default_rng(seed).permutation(pools)
+
+    def __call__(self, step: int) -> npt.NDArray[np.int32]:
+        """The batch of a step: int32 [rows, length + 1]; the last token of a row is a target only."""
+        first = step * self._rows
+        return np.stack([self._row(number) for number in range(first, first + self._rows)])
+
+    def _row(self, number: int) -> npt.NDArray[np.int32]:
+        cycle, place = divmod(number, CYCLE)
+        pool = self._pattern[place]
+        before = int(np.count_nonzero(self._pattern[:place] == pool))
+        return self._pools[pool].row(cycle * int(self._shares[pool]) + before)
+
+
+class _Pool:
+    """The windows of one pool, variant by variant, each variant in a new order every time."""
+
+    def __init__(self, folder: Path, name: str, length: int, seed: int) -> None:
+        files = [folder / f"{name}.npy"]
+        if not files[0].exists():
+            files = sorted(path for path in folder.glob(f"{name}-*.npy"))
+        files = [path for path in files if not path.name.endswith(".starts.npy")]
+        if not files:
+            raise CorpusError(f"no pool {name!r} in {folder}: prepare the data again")
+        self._length = length
+        self._seeds = [(seed, crc32(path.name.encode())) for path in files]
+        self._tokens = [np.load(path, mmap_mode="r") for path in files]
+        starts = [np.load(path.with_suffix(".starts.npy")) for path in files]
+        self._windows = [
+            window_starts(start, len(tokens), length)
+            for start, tokens in zip(starts, self._tokens, strict=True)
+        ]
+        self._ends = np.cumsum([len(windows) for windows in self._windows])
+
+    def row(self, number: int) -> npt.NDArray[np.int32]:
+        epoch, place = divmod(number, int(self._ends[-1]))
+        variant = int(np.searchsorted(self._ends, place, side="right"))
+        windows = self._windows[variant]
+        order = _permutation((*self._seeds[variant], epoch), len(windows))
+        start = windows[order[place - self._ends[variant]]]  # a negative index counts from the end
+        return self._tokens[variant][start : start + self._length + 1].astype(np.int32)
+
+
+def window_starts(documents: Indices, total: int, length: int) -> Indices:
+    """Where the windows of length + 1 tokens begin, given where the documents do.
+
+    Windows follow one another. But a document cut by a window's end after its middle is begun
+    again by the next one, so that most documents are seen from their beginning, and a long one
+    goes on in the next window. Raises CorpusError if there is not one window.
+    """
+    if total <= length:
+        raise CorpusError(f"a row of {length} tokens asked for, but a pool has {total} in all")
+    starts, at = [], 0
+    while at + length < total:
+        starts.append(at)
+        end = at + length
+        cut = int(documents[np.searchsorted(documents, end, side="right") - 1])
+        at = cut if cut - at >= length // 2 else end
+    if at < total - 1:
+        starts.append(total - length - 1)
+    return np.array(starts)
+
+
+def _whole_shares(weights: npt.NDArray[np.float64]) -> Indices:
+    """The weights as whole numbers that add up to CYCLE, the largest remainders rounded up."""
+    exact = weights / weights.sum() * CYCLE
+    shares = np.floor(exact).astype(np.int64)
+    shares[np.argsort(shares - exact)[: CYCLE - shares.sum()]] += 1
+    return shares
+
+
+@lru_cache(maxsize=16)
+def _permutation(seed: tuple[int, ...], size: int) -> Indices:
+    return np.random.default_rng(seed).permutation(size)
