@@ -72,19 +72,22 @@ class Recipe:
     seed: int = 0
 
 
-def prepare(corpus: Path, recipe: Recipe, work: Path = WORK) -> Path:
+def prepare(corpus: Path, recipe: Recipe, work: Path = WORK, tokenizer: Path | None = None) -> Path:
     """Writes the tokenizer and the pools and returns their folder; work already done is kept.
 
-    Raises CorpusError if the corpus is missing or malformed.
+    A `tokenizer` that is given is used as it is: a model that was trained with it can go on
+    with other text. Raises CorpusError if the corpus is missing or malformed.
     """
-    folder, key = work / "data", _key(corpus, recipe)
+    given = tokenizer and tokenizer.read_bytes()
+    folder, key = work / "data", _key(corpus, recipe, given)
     if (folder / "data.json").exists() and read_summary(folder)["key"] == key:
         return folder
     unfinished = work / "data.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     pools = _pools(corpus, recipe)
-    model = train_tokenizer(_sample(pools, recipe.sample_megabytes), recipe.vocabulary)
+    sample = _sample(pools, recipe.sample_megabytes)
+    model = given or train_tokenizer(sample, recipe.vocabulary)
     (unfinished / "tokenizer.model").write_bytes(model)
     tokens = {
         name: _pack(unfinished, name, documents(), model) for name, documents in pools.items()
@@ -101,9 +104,9 @@ def read_summary(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "data.json").read_text("utf-8"))
 
 
-def _key(corpus: Path, recipe: Recipe) -> str:
+def _key(corpus: Path, recipe: Recipe, tokenizer: bytes | None) -> str:
     """Changes with the recipe, the corpus and the code that makes documents of it."""
-    digest = hashlib.blake2b(repr(recipe).encode(), digest_size=8)
+    digest = hashlib.blake2b(repr((recipe, tokenizer)).encode(), digest_size=8)
     for path in (corpus / DIALOGUES, corpus / PROSE):
         digest.update(str(path.exists() and path.stat().st_size).encode())
     for name in (
@@ -204,9 +207,10 @@ def main() -> None:
     )
     parser.add_argument("--vocabulary", type=int, default=Recipe.vocabulary)
     parser.add_argument("--prose", type=float, default=Recipe.prose_megabytes, help="megabytes")
+    parser.add_argument("--tokenizer", type=Path, help="one to use instead of training it")
     options = parser.parse_args()
     recipe = Recipe(vocabulary=options.vocabulary, prose_megabytes=options.prose)
-    folder = prepare(options.corpus, recipe, options.work)
+    folder = prepare(options.corpus, recipe, options.work, options.tokenizer)
     for name, count in read_summary(folder)["tokens"].items():
         print(f"{name:24}{count:12,} tokens")
 

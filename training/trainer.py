@@ -41,10 +41,13 @@ class Phase:
     mixture: dict[str, float]
 
 
+_BROAD = {"plain": 0.25, "dialogues": 0.55, "wit": 0.06, "prose": 0.14}
+_TALK = {"plain": 0.3, "dialogues": 0.6, "wit": 0.1}
+
 PHASES = (
-    Phase(0.60, 256, 2048, {"dialogues": 0.8, "prose": 0.2}),
-    Phase(0.75, 256, 4096, {"dialogues": 0.9, "prose": 0.1}),
-    Phase(1.00, 1024, 4096, {"dialogues": 1.0}),
+    Phase(0.60, 256, 2048, _BROAD),
+    Phase(0.75, 256, 4096, _BROAD),
+    Phase(1.00, 1024, 4096, _TALK),
 )
 
 Draw = Callable[[Phase, int], np.ndarray]

@@ -41,10 +41,11 @@ def kinds_of(source: str, turns: Sequence[str]) -> tuple[str, ...]:
     """The kinds of preamble that tell the truth about the second speaker."""
     if source == "schema-guided":
         return ("assistant",)
+    kinds = ("friendly", "grok", "assistant") if source == "topical-chat" else ("friendly", "grok")
     replies = turns[1::2]
     if sum("?" in reply for reply in replies) >= ASKS_SHARE * len(replies):
-        return ("friendly", "grok", "tutor", "tutor")
-    return ("friendly", "grok")
+        return (*kinds, "tutor", "tutor")
+    return kinds
 
 
 def variations(

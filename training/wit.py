@@ -16,8 +16,8 @@ SHORT_TEXTS = ("devil", "fortunes", "jargon")
 """Sources that are made into conversations; what is not among them is a book."""
 
 Exchange = tuple[str, str]
-LONGEST_REPLY = 320
-"""Characters; about 70 words."""
+LONGEST_REPLY = 250
+"""Characters; about 45 words, or 75 tokens."""
 
 
 def witty_turns(passages: Iterable[Passage], rng: Random) -> Iterator[tuple[str, list[str]]]:
@@ -42,7 +42,11 @@ def _exchanges(passage: Passage, rng: Random) -> Iterator[tuple[str, str, str]]:
             yield "cynic", _ask_definition(word.lower(), rng), _sentences(text)
     elif passage.source == "jargon":
         for word, text in _JARGON.findall(plain(passage.text)):
-            yield "grok", _ask_definition(word, rng), _sentences(_JARGON_MARKS.sub("", text))
+            yield (
+                "grok",
+                _ask_definition(word, rng),
+                _sentences(_JARGON_MARKS.sub("", _sentences(text))),
+            )
     elif passage.source == "fortunes":
         yield from _fortune(passage.title, _ATTRIBUTION.sub("", plain(passage.text)), rng)
 
@@ -103,7 +107,7 @@ def _stories(book: str, rng: Random) -> Iterator[list[str]]:
 
 
 def _fits(reply: str) -> bool:
-    return 1 < len(reply) <= LONGEST_REPLY and reply[-1] not in ":;,-"
+    return 1 < len(reply) <= LONGEST_REPLY and reply[-1] not in ":;,-" and reply[0].isalnum()
 
 
 def _sentences(text: str) -> str:
@@ -124,13 +128,16 @@ _JARGON = re.compile(
     r"^([\w][\w' -]*)\n [^\n]*\n\n {4}((?:[^\n]|\n {4}(?=\S))+)(?=\n\n|\n?\Z)", re.MULTILINE
 )
 _JARGON_MARKS = re.compile(
-    r"^\s*(?:\d\. )?(?:\[[^\]]*\]\s*)?(?:\d\. )?(?:\([^)]*\)\s*)?(?:vt?i?\. )?|[{}]| ?See (?:also )?\{[^}]*\}[^.]*\."
+    r"^(?:\d\. |\[[^\]]*\] ?|\([^)]*\) ?|v[ti.]* |interj\. )+"  # number, history, grammar
+    r"| ?\b(?:See|Compare|Syn\.)(?: also)? [^.]*\{[^.]*\."  # pointers to other words
+    r"| 2\. .*$"  # further meanings
+    r"|[{}]|\*\*"
 )
 _UNCOUNTED = re.compile(
     r"^[A-Z]|(?:s|ism|ity|tion|ness|ing|ce|cy|fy|ize|ate|al|ed|ic|y|ous|able|ly)$"
 )
 _ATTRIBUTION = re.compile(
-    r"\s*(?:\n[\t ]*-{1,2}|[.?!\"'] *-(?=[A-Z])|\s-- (?=[A-Z])).*\Z", re.DOTALL
+    r"\s*(?:\n[\t ]*-{1,2}|(?<=[.?!\"']) *-(?=[A-Z])|\s-- (?=[A-Z])).*\Z", re.DOTALL
 )
-_DEFINITION = re.compile(r"([^\n:]{3,60}?)(?:, [a-z. ]+\.)?:\n\s+(.+)", re.DOTALL)
+_DEFINITION = re.compile(r"([^\n:]{3,60}?)(?:,? [a-z. ]+\.|, n)?:\n\s+(.+)", re.DOTALL)
 _RIDDLE = re.compile(r"^Q:\s+(.+?)\nA:\s+(.+?)(?=\n\n|\nQ:|\Z)", re.MULTILINE | re.DOTALL)
