@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ def _lines(path: Path) -> Iterator[tuple[dict[str, Any], bool, str]]:
         with gzip.open(path, "rb") as file:
             for number, raw in enumerate(file, 1):
                 yield _object(raw, place := f"{path}, line {number}"), _held_out(raw), place
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise CorpusError(f"{path} is no complete gzip file ({error}): copy it again") from None
 
 
@@ -150,7 +151,7 @@ _PLAIN = str.maketrans(
 )
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
-_STRAY = re.compile(r"^[*\s]+(?=\w)|[*\\\s]+$")
+_STRAY = re.compile(r"^[*\s]+(?=[\w\"'])|[*\\\s]+$")
 _SPACE_BEFORE = re.compile(r"(?<=\w) +(?=[,?!.](?:\s|$))")
 _NO_SPACE_AFTER = re.compile(r"(?<=[a-z]{2})([?!,]|\.(?!com|org|net))(?=[A-Z])")
 _UNFIT_TURN = re.compile(r"https?:|www\.\w|[<>{}|\\^~]|\[[a-zA-Z]|(.)\1{6}|\S{30}")
@@ -170,7 +171,7 @@ def _clean_paragraph(text: str) -> str:
     text = re.sub(r"(?m)^[>\s]+|(?<!\w)_|_(?!\w)|\*", "", text)
     text = re.sub(r" {2,}", " ", text).strip()
     letters = sum(map(str.isalpha, text))
-    too_bare = letters < 0.6 * len(text) or not any(map(str.islower, text))
+    too_bare = letters < 0.5 * len(text) or not any(map(str.islower, text))
     return "" if too_bare or _HEADING.match(text) or _UNFIT_PARAGRAPH.search(text) else text
 
 

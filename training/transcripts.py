@@ -22,7 +22,7 @@ PART_CHARACTERS = (1500, 5000)
 """A conversation is cut into parts of about so many characters, each with its own preamble."""
 
 PREAMBLE_SHARE = 0.75
-EXAMPLES_SHARE = 0.2
+EXAMPLES_SHARE = 0.35  # of those with a preamble
 PLAIN_LABELS_SHARE = 0.1
 NAMES_SHARE = 0.25
 ASKS_SHARE = 0.6
@@ -68,13 +68,12 @@ def variations(
             if rng.random() < EXAMPLES_SHARE:
                 example = rng.choice(examples[kind])
                 part = [*example[: 2 * min(rng.randint(1, 3), len(example) // 2)], *part]
-        names = labels if labels[1] in PHRASES["labels"]["names"] else _draw_names(rng)
         careless = rng.random() < 0.5  # people type as they like, but the replies are good English
-        turns = [
+        said = [
             turn if careless and index % 2 == 0 else polish(turn)
-            for index, turn in enumerate(introduce(part, names))
+            for index, turn in enumerate(introduce(part, _names(labels, rng)))
         ]
-        yield transcript(turns, labels, preamble)
+        yield transcript(said, labels, preamble)
 
 
 def introduce(turns: Sequence[str], names: tuple[str, str]) -> list[str]:
@@ -101,7 +100,7 @@ def polish(turn: str) -> str:
 
 _OWN_NAME = re.compile(r"(?:I'm|I am|name is|name's|this is|call me)\s*$", re.IGNORECASE)
 _LONE_I = re.compile(r"(?<![\w.'-])i(?![\w.-])")
-_SENTENCE = re.compile(r"^[a-z]|(?<!\.)[.!?] +[a-z]")
+_SENTENCE = re.compile(r"^[a-z]|(?<!\.)(?<!\.\w)[.!?] +[a-z]")
 _SLIPS = {
     "cant": "can't",
     "couldnt": "couldn't",
@@ -139,6 +138,16 @@ def _draw_labels(kind: str, rng: Random) -> tuple[str, str]:
     if lot < PLAIN_LABELS_SHARE + NAMES_SHARE:
         return _draw_names(rng)
     return rng.choice(PHRASES["labels"]["user"]), rng.choice(PHRASES["labels"][kind])
+
+
+def _names(labels: tuple[str, str], rng: Random) -> tuple[str, str]:
+    """What the speakers are called: by their labels, where these are names."""
+    known = (*PHRASES["labels"]["names"], "Grok")
+    first, second = (
+        label if label in known else drawn
+        for label, drawn in zip(labels, _draw_names(rng), strict=True)
+    )
+    return first, second
 
 
 def _draw_names(rng: Random) -> tuple[str, str]:

@@ -42,11 +42,8 @@ def _exchanges(passage: Passage, rng: Random) -> Iterator[tuple[str, str, str]]:
             yield "cynic", _ask_definition(word.lower(), rng), _sentences(text)
     elif passage.source == "jargon":
         for word, text in _JARGON.findall(plain(passage.text)):
-            yield (
-                "grok",
-                _ask_definition(word, rng),
-                _sentences(_JARGON_MARKS.sub("", _sentences(text))),
-            )
+            meaning = _JARGON_MARKS.sub("", _sentences(text))
+            yield "grok", _ask_definition(word, rng), _sentences(meaning)
     elif passage.source == "fortunes":
         yield from _fortune(passage.title, _ATTRIBUTION.sub("", plain(passage.text)), rng)
 
@@ -55,11 +52,7 @@ def _fortune(title: str, text: str, rng: Random) -> Iterator[tuple[str, str, str
     """A definition, a riddle or a quip; nothing if the text is of no such form."""
     if title == "definitions" and (match := _DEFINITION.fullmatch(text)):
         word, answer = match.groups()
-        ask = (
-            _ask_law
-            if re.search(r"Law|Rule|Principle|Axiom|Theorem|'s ", word)
-            else _ask_definition
-        )
+        ask = _ask_law if _LAW.search(word) else _ask_definition
         if word != "QOTD":
             yield "cynic", ask(_sentences(word), rng), _sentences(answer)
     elif title == "riddles":
@@ -94,16 +87,25 @@ def _grouped(exchanges: list[Exchange], rng: Random) -> Iterator[list[str]]:
 
 def _stories(book: str, rng: Random) -> Iterator[list[str]]:
     """Runs of short paragraphs of a book, told one after the other."""
-    asks = PHRASES["questions"]
     turns: list[str] = []
     for paragraph in book.split("\n\n"):
         fits = len(paragraph) >= 40 and _fits(paragraph) and "\n" not in paragraph
         if fits and not paragraph.startswith(('"', "'")):
-            turns += [rng.choice(asks["next" if turns else "story"]), paragraph]
+            ask = rng.choice(PHRASES["questions"]["next"]) if turns else _ask_story(paragraph, rng)
+            turns += [ask, paragraph]
         if not fits or len(turns) >= 8:
             if len(turns) >= 4:
                 yield turns
             turns = []
+
+
+def _ask_story(beginning: str, rng: Random) -> str:
+    """For a story as such, or for one about a thing that its beginning speaks of."""
+    asks = PHRASES["questions"]
+    things = re.findall(r"\b(?:an?|the) ([b-df-hj-np-tv-z][a-z]{3,})\b", beginning)
+    if things and rng.random() < 0.5:
+        return rng.choice(asks["story_about"]).format(thing=rng.choice(things))
+    return rng.choice(asks["story"])
 
 
 def _fits(reply: str) -> bool:
@@ -139,5 +141,6 @@ _UNCOUNTED = re.compile(
 _ATTRIBUTION = re.compile(
     r"\s*(?:\n[\t ]*-{1,2}|(?<=[.?!\"']) *-(?=[A-Z])|\s-- (?=[A-Z])).*\Z", re.DOTALL
 )
+_LAW = re.compile(r"Law|Rule|Principle|Axiom|Theorem|'s ")
 _DEFINITION = re.compile(r"([^\n:]{3,60}?)(?:,? [a-z. ]+\.|, n)?:\n\s+(.+)", re.DOTALL)
 _RIDDLE = re.compile(r"^Q:\s+(.+?)\nA:\s+(.+?)(?=\n\n|\nQ:|\Z)", re.MULTILINE | re.DOTALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -67,9 +68,23 @@ class Generation(Iterator[Piece]):
         Raises:
             EngineFailed: the engine has stopped.
         """
+        piece = self.take()
+        assert piece is not None
+        return piece
+
+    def take(self, seconds: float | None = None) -> Piece | None:
+        """The next piece, or None if it does not come within `seconds`; None waits for ever.
+
+        Raises:
+            StopIteration: the reply has ended.
+            EngineFailed: the engine has stopped.
+        """
         if self._ended:
             raise StopIteration
-        token = self._request.output.get()
+        try:
+            token = self._request.output.get(timeout=seconds)
+        except queue.Empty:
+            return None
         if not isinstance(token, Token):
             self._ended = True
             if isinstance(token, EngineFailed):

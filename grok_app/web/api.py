@@ -1,0 +1,67 @@
+"""The endpoint `/chat` for programs: `gradio_client.Client(url).submit("Hi", api_name="/chat")`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from grok_app.chat import Persona, Turn
+from grok_app.errors import GrokError, RequestError
+from grok_app.web.reply import Reply, explain
+
+if TYPE_CHECKING:
+    from grok_app.engine.engine import Engine
+
+
+def add_api(engine: Engine, personas: Sequence[Persona]) -> None:
+    """Adds the endpoint to the page being built."""
+    by_slug = {persona.slug: persona for persona in personas}
+
+    def chat(
+        message: str,
+        persona: str = personas[0].slug,
+        history: list[dict[str, str]] = [],  # noqa: B006 - Gradio reads the default
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_tokens: int | None = None,
+        seed: int | None = None,
+    ) -> Iterator[str]:
+        """Streams the growing reply to a message.
+
+        `history` is a list of {"role": "user" or "assistant", "content": text}; settings not given
+        are the persona's.
+        """
+        wishes = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+        try:
+            chosen = _persona(by_slug, persona)
+            turns = [*_turns(history), Turn("user", message)]
+            given = {name: value for name, value in wishes.items() if value is not None}
+            reply = Reply(engine, chosen, turns, replace(chosen.sampling, **given), seed)
+            for now in reply:
+                yield now.text
+        except GrokError as error:
+            raise gr.Error(explain(error)) from error
+
+    gr.api(chat, api_name="chat", concurrency_limit=None, concurrency_id="replies")
+
+
+def _persona(by_slug: dict[str, Persona], slug: str) -> Persona:
+    if slug not in by_slug:
+        raise RequestError(f"there is no persona {slug!r}; there are {', '.join(by_slug)}")
+    return by_slug[slug]
+
+
+def _turns(history: Any) -> list[Turn]:
+    try:
+        turns = [Turn(entry["role"], entry["content"]) for entry in history]
+    except (KeyError, TypeError):
+        turns = [Turn("user", None)]  # type: ignore[arg-type]
+    for turn in turns:
+        if turn.role not in ("user", "assistant") or not isinstance(turn.text, str):
+            raise RequestError(
+                'history is not a list of {"role": "user" or "assistant", "content": text}'
+            )
+    return turns

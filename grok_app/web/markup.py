@@ -1,0 +1,20 @@
+"""Text for the page's Markdown, in which nothing can act as HTML."""
+
+from __future__ import annotations
+
+import re
+
+# An invisible character after "<" where a tag could begin, and inside "![" where an image could:
+# the text looks the same and is copied almost as it is, where an escaped "&lt;" would not be.
+_BREAK = "\u2060"
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+
+
+def harmless(text: str) -> str:
+    """`text` with tags shown as text, and images not fetched from anywhere."""
+    return _TAG.sub(f"<{_BREAK}", text).replace("![", f"!{_BREAK}[")
+
+
+def original(text: str) -> str:
+    """What `harmless` was given."""
+    return text.replace(f"<{_BREAK}", "<").replace(f"!{_BREAK}[", "![")

@@ -1,0 +1,175 @@
+"""From a corpus to batches: what is packed, what is held out, what a step is given."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sentencepiece import SentencePieceProcessor
+
+from training.batches import CYCLE, Batches, window_starts
+from training.corpus import DIALOGUES, PROSE, CorpusError, read_dialogues
+from training.dataset import prepare, read_summary
+from training.pools import Recipe
+from training.tokenizer import END
+from training.transcripts import transcript
+
+RECIPE = Recipe(vocabulary=400, variants=2)
+MIXTURE = {"plain": 0.5, "dialogues": 0.25, "prose": 0.25}
+WORDS = (
+    "the",
+    "old",
+    "house",
+    "by",
+    "a",
+    "river",
+    "is",
+    "where",
+    "nobody",
+    "ever",
+    "swims",
+    "cold",
+)
+
+
+def sentence(rng: Random) -> str:
+    return " ".join(rng.choices(WORDS, k=rng.randint(3, 12))).capitalize() + "."
+
+
+def write(path: Path, lines: list[dict[str, Any]]) -> None:
+    path.write_bytes(gzip.compress(b"".join(json.dumps(line).encode() + b"\n" for line in lines)))
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, rng = tmp_path_factory.mktemp("corpus"), Random(0)
+    talks = [[sentence(rng) for _ in range(rng.randint(2, 30))] for _ in range(300)]
+    books = ["\n\n".join(sentence(rng) for _ in range(100)) for _ in range(60)]
+    write(folder / DIALOGUES, [{"source": "chat", "turns": turns} for turns in talks])
+    write(folder / PROSE, [{"source": "books", "title": "", "text": text} for text in books])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return prepare(corpus, RECIPE, tmp_path_factory.mktemp("work"))
+
+
+def documents(folder: Path, pool: str) -> list[str]:
+    tokenizer = SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+    tokens, starts = np.load(folder / f"{pool}.npy"), np.load(folder / f"{pool}.starts.npy")
+    assert tokens.dtype == np.uint16
+    parts = [part.tolist() for part in np.split(tokens, starts[1:])]
+    assert all(part[-1] == END and END not in part[:-1] for part in parts)
+    return [tokenizer.decode(part[:-1]) for part in parts]
+
+
+def test_every_conversation_is_either_trained_on_or_held_out(corpus: Path, packed: Path) -> None:
+    talks = list(read_dialogues(corpus))
+    trained = sorted(transcript(talk.turns) for talk in talks if not talk.held_out)
+    held = [transcript(talk.turns[:16]) for talk in talks if talk.held_out]
+    assert sorted(documents(packed, "plain")) == trained
+    assert documents(packed, "held-chat") == held
+    assert len(held) > 0
+
+
+def test_variants_hold_the_same_turns_in_another_dress(packed: Path) -> None:
+    first, second = (documents(packed, f"dialogues-{variant}") for variant in range(2))
+    assert first != second
+    said = [
+        {line.partition(": ")[2] for text in texts for line in text.splitlines()}
+        for texts in (first, second)
+    ]
+    assert said[0] == said[1]
+
+
+def test_work_already_done_is_kept(corpus: Path, packed: Path) -> None:
+    before = (packed / "plain.npy").stat().st_mtime_ns
+    assert prepare(corpus, RECIPE, packed.parent) == packed
+    assert (packed / "plain.npy").stat().st_mtime_ns == before
+    assert read_summary(packed)["tokens"]["plain"] == len(np.load(packed / "plain.npy"))
+
+
+def test_the_same_recipe_gives_the_same_bytes(corpus: Path, packed: Path, tmp_path: Path) -> None:
+    again = prepare(corpus, RECIPE, tmp_path)
+    for path in packed.iterdir():
+        assert (again / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_given_tokenizer_is_used_as_it_is(corpus: Path, packed: Path, tmp_path: Path) -> None:
+    other = Recipe(vocabulary=390, variants=1)
+    again = prepare(corpus, other, tmp_path, tokenizer=packed / "tokenizer.model")
+    for name in ("tokenizer.model", "plain.npy"):
+        assert (again / name).read_bytes() == (packed / name).read_bytes()
+
+
+def test_a_batch_depends_on_seed_and_step_alone(packed: Path) -> None:
+    draw = Batches(packed, MIXTURE, rows=4, length=32, seed=3)
+    later = [draw(step) for step in (7, 1000)]
+    resumed = Batches(packed, MIXTURE, rows=4, length=32, seed=3)
+    for step, batch in zip((7, 1000), later, strict=True):
+        np.testing.assert_array_equal(resumed(step), batch)
+        assert batch.shape == (4, 33)
+        assert batch.dtype == np.int32
+    assert not np.array_equal(Batches(packed, MIXTURE, rows=4, length=32, seed=4)(7), later[0])
+
+
+def test_every_window_comes_once_before_any_comes_again(packed: Path) -> None:
+    windows = sum(
+        len(
+            window_starts(
+                np.load(packed / f"dialogues-{variant}.starts.npy"),
+                len(np.load(packed / f"dialogues-{variant}.npy")),
+                32,
+            )
+        )
+        for variant in range(2)
+    )
+    draw = Batches(packed, {"dialogues": 1.0}, rows=1, length=32)
+    epochs = [[draw(first + step).tobytes() for step in range(windows)] for first in (0, windows)]
+    assert Counter(epochs[0]) == Counter(epochs[1])
+    assert epochs[0] != epochs[1]
+
+
+def test_each_pool_has_its_share(packed: Path) -> None:
+    shares = {"plain": 0.5, "prose": 0.3, "held-chat": 0.2}
+    draw = Batches(packed, shares, rows=CYCLE, length=16)
+    pools = {name: np.load(packed / f"{name}.npy").tobytes() for name in shares}
+    rows = [row.astype(np.uint16).tobytes() for row in draw(0)]
+    counts = Counter(next(name for name in pools if row in pools[name]) for row in rows)
+    assert counts == {"plain": 128, "prose": 77, "held-chat": 51}
+
+
+@given(st.lists(st.integers(1, 60), min_size=1), st.integers(2, 40))
+def test_windows_cover_every_token_and_begin_anew_where_much_was_cut(
+    lengths: list[int], length: int
+) -> None:
+    total = sum(lengths)
+    documents = np.cumsum([0, *lengths[:-1]])
+    if total <= length:
+        with pytest.raises(CorpusError, match=str(total)):
+            window_starts(documents, total, length)
+        return
+    starts = window_starts(documents, total, length)
+    targets = {start + offset for start in starts for offset in range(1, length + 1)}
+    assert targets == set(range(1, total))
+    for start, following in pairwise(starts[:-1]):  # the last one ends where the pool ends
+        cut = max(begin for begin in documents if begin <= start + length)
+        assert following in (cut, start + length)
+        assert following - start >= length // 2
+
+
+def test_a_pool_that_is_missing_or_too_small_is_named(packed: Path) -> None:
+    with pytest.raises(CorpusError, match="no pool 'poems'"):
+        Batches(packed, {"poems": 1.0}, rows=1, length=8)
+    with pytest.raises(CorpusError, match="a row of 1000000 tokens"):
+        Batches(packed, {"prose": 1.0}, rows=1, length=1_000_000)

@@ -1,0 +1,120 @@
+"""The pools of documents that a corpus gives: what is trained on, and what is held out.
+
+plain           conversations as lines `A: ...` and `B: ...`, as evaluation reads them
+dialogues-<n>   the same with varied labels, preambles and examples, a variant each
+wit-<n>         definitions, quips and tales as conversations, a variant each
+prose           books
+held-<source>   the first turns of conversations held out, as `plain`
+held-prose      books held out
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from random import Random
+
+from tqdm import tqdm
+
+from training.corpus import (
+    Conversation,
+    Passage,
+    clean_prose,
+    clean_turns,
+    read_dialogues,
+    read_prose,
+)
+from training.transcripts import kinds_of, transcript, variations
+from training.wit import SHORT_TEXTS, witty_turns
+
+HELD_TURNS = 16
+MEGABYTE = 1_000_000
+
+Pools = dict[str, Callable[[], Iterable[str]]]
+"""The documents of each pool, made anew at each call."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides the tokens, besides the corpus itself.
+
+    Attributes:
+        vocabulary: pieces of the tokenizer.
+        variants: renderings of each conversation.
+        prose_megabytes: how much of the books to use.
+        sample_megabytes: how much text the tokenizer learns from.
+        seed: of every choice.
+    """
+
+    vocabulary: int = 4096
+    variants: int = 4
+    prose_megabytes: float = 40.0
+    sample_megabytes: float = 20.0
+    seed: int = 0
+
+
+def document_pools(corpus: Path, recipe: Recipe) -> Pools:
+    """Reads the corpus into pools, the same ones for the same recipe. Raises CorpusError."""
+    conversations = list(tqdm(read_dialogues(corpus), "reading dialogues", unit=""))
+    passages = list(tqdm(read_prose(corpus), "reading prose", unit=""))
+    talks = [
+        (kinds_of(conversation.source, turns), turns)
+        for conversation in conversations
+        if not conversation.held_out
+        for turns in clean_turns(conversation.turns)
+    ]
+    Random(recipe.seed).shuffle(talks)
+    told = tqdm([passage for passage in passages if not passage.held_out], "wit", unit="")
+    witty = [((kind,), turns) for kind, turns in witty_turns(told, Random(recipe.seed))]
+    examples = defaultdict(list)
+    for kinds, turns in chain(talks, witty):
+        for kind in set(kinds):
+            examples[kind].append(turns)
+
+    def varied(texts: Sequence[tuple[tuple[str, ...], list[str]]], variant: int) -> Iterator[str]:
+        rng = Random(f"{recipe.seed} {variant}")
+        for kinds, turns in rng.sample(texts, len(texts)):
+            yield from variations(turns, kinds, examples, rng)
+
+    pools: Pools = {"plain": lambda: (transcript(turns) for _, turns in talks)}
+    for variant in range(recipe.variants):
+        pools[f"dialogues-{variant}"] = partial(varied, talks, variant)
+        pools[f"wit-{variant}"] = partial(varied, witty, variant)
+    books = [passage for passage in passages if passage.source not in SHORT_TEXTS]
+    pools["prose"] = partial(_books, books, recipe.prose_megabytes, recipe.seed)
+    for source in sorted({conversation.source for conversation in conversations}):
+        pools[f"held-{source}"] = partial(_held_dialogues, conversations, source)
+    pools["held-prose"] = lambda: (clean_prose(book.text) for book in books if book.held_out)
+    return pools
+
+
+def _books(books: Iterable[Passage], megabytes: float, seed: int) -> Iterator[str]:
+    trained = [book.text for book in books if not book.held_out]
+    room = megabytes * MEGABYTE
+    for text in Random(seed).sample(trained, len(trained)):
+        if room <= 0:
+            return
+        room -= len(text)
+        yield clean_prose(text)
+
+
+def _held_dialogues(conversations: Iterable[Conversation], source: str) -> Iterator[str]:
+    for conversation in conversations:
+        if conversation.held_out and conversation.source == source:
+            yield transcript(conversation.turns[:HELD_TURNS])
+
+
+def sample_documents(pools: Pools, megabytes: float) -> Iterator[str]:
+    """Text for the tokenizer to learn from: mostly conversations."""
+    shares = {"plain": 0.3, "dialogues-0": 0.4, "wit-0": 0.1, "prose": 0.2}
+    for name, share in tqdm(shares.items(), "tokenizer", unit=" pools"):
+        room = share * megabytes * MEGABYTE
+        for document in pools[name]():
+            if room <= 0:
+                break
+            room -= len(document)
+            yield document
