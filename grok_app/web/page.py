@@ -45,23 +45,23 @@ class Page:
         self.replies: dict[str, Reply] = {}  # those being made, by visit
         first = personas[0]
         self.turns = gr.State(())
-        gr.HTML(
-            "<h1>Grok-1 in the browser</h1>"
-            "<p>An open mixture-of-experts base model, talking through a persona.</p>",
-            elem_id="title",
-        )
-        with gr.Row(equal_height=True):
+        with gr.Row(equal_height=True, elem_id="header"):
+            gr.HTML(
+                "<h1>Grok-1 in the browser</h1>"
+                "<p>an open mixture-of-experts base model with a persona</p>",
+                elem_id="title",
+            )
             self.persona = gr.Dropdown(
                 [(f"{p.icon} {p.name}", p.slug) for p in personas],
                 value=first.slug,
                 label="Persona",
                 show_label=False,
                 container=False,
-                scale=3,
                 filterable=False,
+                min_width=170,
                 elem_id="persona",
             )
-            self.new = gr.Button("New chat", size="md", scale=1, min_width=90, elem_id="new")
+            self.new = gr.Button("New chat", size="sm", min_width=80, elem_id="new")
         self.chat = gr.Chatbot(
             elem_id="chat",
             show_label=False,
@@ -74,6 +74,9 @@ class Page:
             group_consecutive_messages=False,
             allow_file_downloads=False,
             layout="bubble",
+            scale=1,
+            height=None,
+            min_height=220,
             placeholder=_welcome(first),
             examples=_examples(first),
         )
@@ -128,7 +131,7 @@ class Page:
     # Events that bring a reply.
 
     def on_message(
-        self, text: str, turns: Turns, slug: str, *controls: Any, request: gr.Request
+        self, request: gr.Request, text: str, turns: Turns, slug: str, *controls: Any
     ) -> Iterator[Updates]:
         """The person has sent a message."""
         if not text.strip():
@@ -137,14 +140,14 @@ class Page:
         yield from self._reply(conversation.said(turns, text), slug, controls, request, text)
 
     def on_example(
-        self, turns: Turns, slug: str, *controls: Any, event: gr.SelectData, request: gr.Request
+        self, request: gr.Request, event: gr.SelectData, turns: Turns, slug: str, *controls: Any
     ) -> Iterator[Updates]:
         """A suggested opening was chosen."""
         text = event.value["text"]
         yield from self._reply(conversation.said(turns, text), slug, controls, request)
 
     def on_retry(
-        self, turns: Turns, slug: str, *controls: Any, event: gr.RetryData, request: gr.Request
+        self, request: gr.Request, event: gr.RetryData, turns: Turns, slug: str, *controls: Any
     ) -> Iterator[Updates]:
         """Another reply is wanted."""
         upto = conversation.before_reply(turns, _index(event))
@@ -152,7 +155,7 @@ class Page:
             yield from self._reply(upto, slug, controls, request)
 
     def on_edit(
-        self, turns: Turns, slug: str, *controls: Any, event: gr.EditData, request: gr.Request
+        self, request: gr.Request, event: gr.EditData, turns: Turns, slug: str, *controls: Any
     ) -> Iterator[Updates]:
         """A turn was changed: the person's asks for a new reply, the model's just stands."""
         changed = conversation.edited(turns, _index(event), original(str(event.value)))
@@ -202,7 +205,7 @@ class Page:
         if reply := self.replies.get(request.session_hash or ""):
             reply.stop()
 
-    def on_undo(self, turns: Turns, event: gr.UndoData, request: gr.Request) -> Updates:
+    def on_undo(self, request: gr.Request, event: gr.UndoData, turns: Turns) -> Updates:
         """The last exchange is taken back, its message to be written anew."""
         self.on_leave(request)
         kept, text = conversation.undone(turns, _index(event))

@@ -78,11 +78,24 @@ def test_a_missing_corpus_is_named(tmp_path: Path) -> None:
         list(read_dialogues(tmp_path / "nowhere"))
 
 
-def test_a_conversation_is_cut_at_what_is_unfit_and_the_speakers_keep_their_places() -> None:
-    turns = ("Hi.", "Hello.", "See https://example.org !", "No.", "Why?", "Because.", "Oh.")
-    assert clean_turns(turns) == [["Hi.", "Hello."], ["Why?", "Because.", "Oh."]]
-    turns = ("Hi.", "What the hell, you asshole.", "Sorry?", "Forget it.")
-    assert clean_turns(turns) == [["Sorry?", "Forget it."]]
+@pytest.mark.parametrize(
+    ("turns", "parts"),
+    [
+        (
+            ("Hi.", "Hello.", "See https://example.org !", "No.", "Why?", "Because.", "Oh."),
+            [["Hi.", "Hello."], ["Why?", "Because.", "Oh."]],
+        ),
+        (
+            ("Hi.", "What the hell, you asshole.", "Sorry?", "Never mind."),
+            [["Sorry?", "Never mind."]],
+        ),
+        (("Hi.", "[city]"), []),
+    ],
+)
+def test_a_conversation_is_cut_at_what_is_unfit_and_the_speakers_keep_their_places(
+    turns: tuple[str, ...], parts: list[list[str]]
+) -> None:
+    assert clean_turns(turns) == parts
 
 
 def test_turns_are_cleaned_but_not_rewritten() -> None:
