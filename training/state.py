@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+
+from grok_app.model.config import GrokConfig
+from training.optimizer import optimizer
+from training.weights import Params, random_parameters
+
+
+class StateError(Exception):
+    """A saved run does not fit what is asked of it."""
 
 
 @dataclass
@@ -16,41 +25,53 @@ class State:
     """The whole state of a run; batches follow from `step` alone.
 
     Attributes:
-        params: see `training.weights.random_parameters`.
+        params: see `training.weights`.
         moments: the optimiser's state.
         step: updates made.
         tokens: tokens trained on.
         seconds: time spent training.
     """
 
-    params: Any
+    params: Params
     moments: Any
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
 
+    @classmethod
+    def new(cls, config: GrokConfig, seed: int = 0) -> State:
+        """A run that has not begun."""
+        params = random_parameters(config, seed)
+        return cls(params, optimizer().init(params))
+
+    @classmethod
+    def load(cls, path: Path, config: GrokConfig) -> State:
+        """The state in a file.
+
+        Raises:
+            StateError: the file is of a model of other sizes.
+        """
+        expected = jax.eval_shape(lambda: _tree(cls.new(config)))
+        shapes, structure = jax.tree.flatten(expected)
+        with np.load(path) as file:
+            step, tokens, seconds = file["counters"]
+            leaves = [file[f"arr_{i}"] for i in range(len(file.files) - 1)]
+        if [leaf.shape for leaf in leaves] != [leaf.shape for leaf in shapes]:
+            raise StateError(
+                f"{path} is of a model of other sizes: remove it, or name another --work folder"
+            )
+        params, moments = jax.tree.unflatten(structure, map(jnp.asarray, leaves))
+        return cls(params, moments, int(step), int(tokens), float(seconds))
+
     def save(self, path: Path) -> None:
         """Writes the state; a crash in the middle leaves the previous one."""
-        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves((self.params, self.moments))]
+        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(_tree(self))]
         counters = np.array([self.step, self.tokens, self.seconds])
         half = path.with_suffix(".half")
         with half.open("wb") as file:
             np.savez(file, *leaves, counters=counters)
         os.replace(half, path)
 
-    def load(self, path: Path) -> State:
-        """The state in a file, given one of the same shapes.
 
-        Raises:
-            ValueError: the file is of a model of other sizes.
-        """
-        old, structure = jax.tree.flatten((self.params, self.moments))
-        with np.load(path) as file:
-            step, tokens, seconds = file["counters"]
-            leaves = [file[f"arr_{i}"] for i in range(len(file.files) - 1)]
-        if [leaf.shape for leaf in leaves] != [np.shape(leaf) for leaf in old]:
-            raise ValueError(
-                f"{path} is of a model of other sizes; remove it or name another --run folder"
-            )
-        params, moments = jax.tree.unflatten(structure, map(jax.numpy.asarray, leaves))
-        return State(params, moments, int(step), int(tokens), float(seconds))
+def _tree(state: State) -> tuple[Params, Any]:
+    return state.params, state.moments

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
@@ -16,28 +17,28 @@ from grok_app.checkpoint.tensor_reader import StoredWeight
 from grok_app.checkpoint.tensor_writer import write_tensor
 from grok_app.model.config import GrokConfig
 from grok_app.model.parameters import Parameter, file_order, parameters
-from training.model import FloatStack
+from training.floats import FloatStack, FloatWeight
+
+Params = dict[str, dict[str, Any]]
+"""{module: {name: array, or FloatStack of what every layer has}}, all float32."""
 
 
-def random_parameters(config: GrokConfig, seed: int = 0) -> dict[str, dict[str, Any]]:
-    """{module: {name: array or FloatStack}} of float32: normal with the variance that keeps a
-    product's variance; the norms after a block begin small, so that depth adds little at first."""
+def random_parameters(config: GrokConfig, seed: int = 0) -> Params:
+    """Matrices that keep a product's variance; norms of one, but those after a block small.
+
+    So depth adds little to the residual stream at first.
+    """
     rng = np.random.default_rng(seed)
-    tree: dict[str, dict[str, Any]] = {}
+    tree: Params = {}
     for p in parameters(config):
-        if not p.layered:
-            value: Any = _random(rng, p, config)
+        if p.layered:
+            layers = [_random(rng, p, config) for _ in range(config.num_layers)]
+            of_experts = len(p.shape) == 3
+            value: Any = FloatStack(tuple(tuple(a) if of_experts else a for a in layers))
         else:
-            value = FloatStack(
-                tuple(_of_layer(rng, p, config) for _ in range(config.num_layers))
-            )
+            value = _random(rng, p, config)
         tree.setdefault(p.module, {})[p.name] = value
-    return tree
-
-
-def _of_layer(rng: np.random.Generator, p: Parameter, config: GrokConfig) -> Any:
-    array = _random(rng, p, config)
-    return tuple(array) if len(p.shape) == 3 else array
+    return jax.tree.map(jnp.asarray, tree)
 
 
 def _random(rng: np.random.Generator, p: Parameter, config: GrokConfig) -> np.ndarray:
@@ -49,9 +50,30 @@ def _random(rng: np.random.Generator, p: Parameter, config: GrokConfig) -> np.nd
     return (rng.standard_normal(p.shape) * fan_in**-0.5).astype(np.float32)
 
 
+def export(params: Params, config: GrokConfig, tokenizer: Path, out: Path) -> None:
+    """Writes ckpt-0/, config.json and tokenizer.model to the folder `out`, which grok_app loads.
+
+    A model that lies there is replaced once the new one is complete.
+    """
+    unfinished = out / "ckpt-0.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    for number, (p, layer) in enumerate(file_order(config)):
+        value = params[p.module][p.name]
+        array = np.asarray(value[layer] if p.layered else value)
+        stored = array if p.groups is None else quantize(array, p.groups)
+        write_tensor(unfinished / f"tensor{number:05d}_000", stored)
+    shutil.rmtree(out / "ckpt-0", ignore_errors=True)
+    unfinished.rename(out / "ckpt-0")
+    (out / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=1) + "\n")
+    shutil.copy(tokenizer, out / "tokenizer.model")
+
+
 def quantize(matrix: np.ndarray, groups: int) -> StoredWeight:
-    """Rounds float32 [..., K, N] to int8 with a bfloat16 scale for each column of each of
-    `groups` runs of rows, as the release stores its matrices."""
+    """Rounds float32 [..., K, N] to int8, as the release stores its matrices.
+
+    Each column of each of `groups` runs of rows has a bfloat16 scale of its own.
+    """
     *lead, rows, columns = matrix.shape
     grouped = matrix.reshape(*lead, groups, rows // groups, columns)
     scales = (np.abs(grouped).max(axis=-2) / 127).astype(ml_dtypes.bfloat16)
@@ -60,15 +82,11 @@ def quantize(matrix: np.ndarray, groups: int) -> StoredWeight:
     return StoredWeight(weight.reshape(matrix.shape), scales)
 
 
-def export(params: dict[str, dict[str, Any]], config: GrokConfig, tokenizer: Path, out: Path) -> None:
-    """Writes config.json, tokenizer.model and ckpt-0/ to the folder `out`, which grok_app loads."""
-    tensors = out / "ckpt-0"
-    shutil.rmtree(tensors, ignore_errors=True)
-    tensors.mkdir(parents=True)
-    for number, (p, layer) in enumerate(file_order(config)):
+def served_floats(params: Params, config: GrokConfig) -> dict[str, dict[str, Any]]:
+    """The parameters as the serving program takes them, but not rounded to int8."""
+    tree: dict[str, dict[str, Any]] = {}
+    for p in parameters(config):
         value = params[p.module][p.name]
-        array = np.asarray(jax.tree.map(np.asarray, value[layer] if p.layered else value))
-        stored = array if p.groups is None else quantize(array, p.groups)
-        write_tensor(tensors / f"tensor{number:05d}_000", stored)
-    (out / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=1) + "\n")
-    shutil.copy(tokenizer, out / "tokenizer.model")
+        stack = value.stacked() if p.layered else value
+        tree.setdefault(p.module, {})[p.name] = stack if p.groups is None else FloatWeight(stack)
+    return tree

@@ -103,6 +103,7 @@ class Page:
             )
         gr.Markdown(about(engine), elem_id="about")
         with gr.Sidebar(position="right", open=False, label="Settings", elem_id="settings"):
+            gr.Markdown("### Settings")
             self.controls = Controls(first)
 
     def connect(self, blocks: gr.Blocks) -> None:

@@ -1,0 +1,285 @@
+"""The page in a real browser, with the real model."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+SECONDS = 1000.0
+expect.set_options(timeout=20 * SECONDS)
+
+
+@pytest.fixture
+def chat(page: Page, app_url: str) -> Page:
+    page.set_viewport_size(DESK)
+    open_page(page, app_url)
+    return page
+
+
+def open_page(page: Page, url: str, theme: str = "light") -> None:
+    page.goto(f"{url}/?__theme={theme}")
+    page.wait_for_selector("#message textarea")
+    expect(page.locator("#chat .example").first).to_be_visible()
+
+
+def send(page: Page, text: str) -> None:
+    page.fill("#message textarea", text)
+    page.press("#message textarea", "Enter")
+
+
+
+def done(page: Page, count: int = 1) -> None:
+    """Waits until `count` replies stand there and none is being made."""
+    expect(page.locator("#chat [data-testid=bot]")).to_have_count(count)
+    expect(page.locator("#message button.stop-button")).to_have_count(0)
+    expect(page.locator("#message button.submit-button")).to_be_visible()
+
+
+def bot(page: Page) -> list[str]:
+    return page.locator("#chat [data-testid=bot]").all_inner_texts()
+
+
+def user(page: Page) -> list[str]:
+    return page.locator("#chat [data-testid=user]").all_inner_texts()
+
+
+def set_slider(page: Page, name: str, value: float) -> None:
+    box = page.locator(f"#{name} input[type=number]")
+    box.fill(str(value))
+    box.press("Tab")
+
+
+def open_settings(page: Page) -> None:
+    page.locator("#settings .toggle-button").click()
+    expect(page.locator("#seed textarea, #seed input")).to_be_visible()
+
+
+def test_a_message_is_answered(chat: Page) -> None:
+    send(chat, "Hello, how are you?")
+    expect(chat.locator("#message textarea")).to_have_value("")
+    done(chat)
+    assert user(chat) == ["Hello, how are you?"]
+    assert bot(chat)[0].strip()
+    expect(chat.locator("#status")).to_contain_text("tokens/s")
+    expect(chat.locator("#status")).to_contain_text("of 1024 tokens")
+    expect(chat.locator("#about")).to_contain_text("nano · 27 million parameters")
+    expect(chat.locator("#about")).to_contain_text("a base model")
+
+
+def test_a_suggested_opening_is_answered(chat: Page) -> None:
+    opening = chat.locator("#chat .example").first
+    text = opening.inner_text()
+    opening.click()
+    done(chat)
+    assert user(chat) == [text]
+
+
+def test_shift_enter_breaks_the_line(chat: Page) -> None:
+    chat.fill("#message textarea", "one")
+    chat.press("#message textarea", "Shift+Enter")
+    chat.locator("#message textarea").press_sequentially("two")
+    expect(chat.locator("#message textarea")).to_have_value("one\ntwo")
+    chat.press("#message textarea", "Enter")
+    done(chat)
+    assert user(chat) == ["one\ntwo"]
+
+
+def test_an_empty_message_is_no_turn(chat: Page) -> None:
+    send(chat, "   ")
+    expect(chat.get_by_text("Write a message first.")).to_be_visible()
+    assert not user(chat)
+
+
+def test_stop_keeps_what_there_is(chat: Page) -> None:
+    choose_persona(chat, "Raw completion")
+    open_settings(chat)
+    set_slider(chat, "max-tokens", 1024)
+    send(chat, "It was a dark night, and the captain")
+    chat.locator("#message button.stop-button").click()
+    done(chat)
+    kept = bot(chat)[0]
+    chat.wait_for_timeout(1000)
+    assert bot(chat)[0] == kept
+    send(chat, "And then")
+    done(chat, 2)
+
+
+def test_retry_gives_another_reply(chat: Page) -> None:
+    send(chat, "Tell me something about yourself and your family.")
+    done(chat)
+    first = bot(chat)[0]
+    for _ in range(3):  # a small model may say the same twice
+        chat.get_by_label("Retry").last.click()
+        expect(chat.locator("#message button.submit-button")).to_be_visible()
+        done(chat)
+        if bot(chat)[0] != first:
+            break
+    assert bot(chat)[0] != first
+    assert len(user(chat)) == 1
+
+
+def test_undo_gives_the_message_back(chat: Page) -> None:
+    send(chat, "First")
+    done(chat)
+    send(chat, "Second")
+    done(chat, 2)
+    chat.get_by_label("Undo").last.click()
+    expect(chat.locator("#message textarea")).to_have_value("Second")
+    assert user(chat) == ["First"]
+    assert len(bot(chat)) == 1
+
+
+def test_editing_a_message_asks_again(chat: Page) -> None:
+    send(chat, "What is love?")
+    done(chat)
+    chat.get_by_label("Edit").first.click()
+    box = chat.locator("#chat textarea")
+    box.fill("What is <b>money</b>?")
+    chat.get_by_label("Submit").click()
+    expect(chat.locator("#chat [data-testid=user]")).to_have_text("What is <\u2060b>money<\u2060/b>?")
+    done(chat)
+    chat.get_by_text("The exact prompt").click()
+    expect(chat.locator("#prompt textarea")).to_have_value(
+        re.compile(r"User: What is <b>money</b>\?\nGrok:$")
+    )
+
+
+def test_copy_puts_the_reply_on_the_clipboard(chat: Page) -> None:
+    chat.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    send(chat, "Hello")
+    done(chat)
+    chat.get_by_label("Copy message").last.click()
+    chat.wait_for_timeout(300)
+    assert chat.evaluate("navigator.clipboard.readText()").strip() == bot(chat)[0].strip()
+
+
+@pytest.mark.parametrize("button", ["#new", "#chat [aria-label=Clear], #chat [title=Clear]"])
+def test_clear_begins_anew(chat: Page, button: str) -> None:
+    send(chat, "Hello")
+    done(chat)
+    chat.locator(button).first.click()
+    expect(chat.locator("#chat .example").first).to_be_visible()
+    assert not user(chat)
+    send(chat, "Again")
+    done(chat)
+    assert user(chat) == ["Again"]
+
+
+def choose_persona(page: Page, name: str) -> None:
+    page.locator("#persona input").click()
+    page.get_by_role("option", name=name).click()
+    expect(page.locator("#chat .placeholder-content")).to_contain_text(name)
+
+
+def test_a_persona_brings_its_openings_settings_and_voice(chat: Page) -> None:
+    choose_persona(chat, "Cynic")
+    expect(chat.locator("#chat .example").first).to_have_text("What is love?")
+    open_settings(chat)
+    expect(chat.locator("#temperature input[type=number]")).to_have_value("0.8")
+    send(chat, "Define work.")
+    done(chat)
+    chat.get_by_text("The exact prompt").click()
+    expect(chat.locator("#prompt textarea")).to_have_value(
+        re.compile(r"^Cynic has a low opinion(.|\n)*User: Define work\.\nCynic:$")
+    )
+
+
+def test_settings_count(chat: Page) -> None:
+    open_settings(chat)
+    set_slider(chat, "max-tokens", 1)
+    send(chat, "Hello")
+    done(chat)
+    expect(chat.locator("#status")).to_contain_text("cut at its longest")
+
+
+def test_the_same_seed_gives_the_same_reply(chat: Page) -> None:
+    open_settings(chat)
+    chat.locator("#seed textarea, #seed input").fill("7")
+    send(chat, "Hello, who are you?")
+    done(chat)
+    first = bot(chat)
+    chat.locator("#new").click()
+    expect(chat.locator("#chat .example").first).to_be_visible()
+    send(chat, "Hello, who are you?")
+    done(chat)
+    assert bot(chat) == first
+
+
+def test_a_wrong_setting_loses_nothing(chat: Page) -> None:
+    open_settings(chat)
+    chat.locator("#seed textarea, #seed input").fill("seven")
+    send(chat, "Hello")
+    expect(chat.get_by_text("The seed is 'seven'")).to_be_visible()
+    expect(chat.locator("#message textarea")).to_have_value("Hello")
+    assert not user(chat)
+
+
+def test_a_message_too_long_loses_nothing(chat: Page) -> None:
+    long = "word " * 20_000
+    send(chat, long)
+    expect(chat.get_by_text("100,000 characters")).to_be_visible()
+    expect(chat.locator("#message textarea")).to_have_value(long)
+
+
+def test_turns_that_no_longer_fit_are_told(chat: Page) -> None:
+    for number in range(1, 4):
+        send(chat, "some words of mine, " * 60)
+        done(chat, number)
+    expect(chat.locator("#status")).to_contain_text("no longer fit and were left out")
+
+
+def test_markup_is_shown_and_does_nothing(chat: Page) -> None:
+    fetched: list[str] = []
+    chat.on("request", lambda request: fetched.append(request.url))
+    chat.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    send(
+        chat,
+        "<b>bold</b> <script>alert(1)</script> <img src=x onerror=alert(2)> "
+        "![i](http://evil.invalid/i.png) [l](javascript:alert(3)) **strong** &lt;i&gt;",
+    )
+    done(chat)
+    shown = chat.locator("#chat [data-testid=user]")
+    text = shown.inner_text().replace("\u2060", "")
+    for part in ("<b>bold</b>", "<script>alert(1)</script>", "<img src=x onerror=alert(2)>"):
+        assert part in text
+    assert shown.locator("strong").inner_text() == "strong"
+    for tag in ("b", "script", "img", "[href^=javascript]"):
+        assert shown.locator(tag).count() == 0
+    assert not any("evil.invalid" in url for url in fetched)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_it_fits_the_screen(page: Page, app_url: str, size, theme: str) -> None:
+    page.set_viewport_size(size)
+    open_page(page, app_url, theme)
+    send(page, "a_very_long_word_" * 30)
+    done(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    for part in ("#message button", "#message textarea", "#persona", "#new", "#about"):
+        box = page.locator(part).first.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= size["width"]
+        assert box["y"] + box["height"] <= size["height"]
+    expect(page.locator("#chat")).to_have_css(
+        "background-color", {"light": "rgb(255, 255, 255)", "dark": "rgb(16, 20, 31)"}[theme]
+    )
+
+
+def test_a_reload_in_the_middle_disturbs_nobody(chat: Page, app_url: str) -> None:
+    choose_persona(chat, "Raw completion")
+    send(chat, "It was a dark night")
+    open_page(chat, app_url)
+    send(chat, "Hello")
+    done(chat)
+
+
+def test_nothing_is_fetched_from_elsewhere(page: Page, app_url: str) -> None:
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url))
+    open_page(page, app_url)
+    send(page, "Hello")
+    done(page)
+    assert [url for url in fetched if not url.startswith((app_url, "data:", "blob:"))] == []

@@ -1,0 +1,100 @@
+"""A program talks to the running app."""
+
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from tests.app_process import AppProcess
+
+
+@pytest.fixture(scope="module")
+def client(app_url: str) -> Client:
+    return Client(app_url, verbose=False)
+
+
+def test_a_reply_grows(client: Client) -> None:
+    job = client.submit("Hi", api_name="/chat")
+    final = job.result(timeout=60)
+    outputs = job.outputs()
+    assert final
+    assert outputs[-1] == final
+    assert all(b.startswith(a) for a, b in zip(outputs, outputs[1:], strict=False))
+
+
+def test_settings_and_history_count(client: Client) -> None:
+    def ask(**arguments) -> str:
+        return client.predict("And you?", seed=7, api_name="/chat", **arguments)
+
+    history = [{"role": "user", "content": "I am Ann."}, {"role": "assistant", "content": "Hi."}]
+    assert ask() == ask()
+    assert ask(persona="storyteller", max_tokens=8) != ask(max_tokens=8)
+    assert ask(history=history) != ask()
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "words"),
+    [
+        ("", {}, "message is empty"),
+        ("x" * 100_000, {}, "100,000 characters"),
+        ("Hi", {"persona": "nobody"}, "there is no persona 'nobody'; there are grok"),
+        ("Hi", {"temperature": -1.0}, "temperature is -1"),
+        ("Hi", {"max_tokens": 0}, "max_tokens is 0"),
+        ("Hi", {"history": [{"role": "system", "content": "x"}]}, "history is not a list"),
+        ("Hi", {"history": [{"text": "x"}]}, "history is not a list"),
+    ],
+    ids=str,
+)
+def test_a_wrong_request_is_told_what_is_wrong(client, message, arguments, words) -> None:
+    with pytest.raises(AppError, match=f"(?i){words}"):
+        client.predict(message, api_name="/chat", **arguments)
+    assert client.predict("Hi", max_tokens=3, api_name="/chat") is not None
+
+
+def test_chat_is_all_that_a_program_is_shown(client: Client) -> None:
+    described = client.view_api(return_format="dict", print_info=False)
+    assert list(described["named_endpoints"]) == ["/chat"]
+    assert not described["unnamed_endpoints"]
+
+
+@pytest.mark.parametrize("path", ["app.py", "assets/nano/config.json", "/etc/passwd", "../app.py"])
+def test_no_file_can_be_read(app_url: str, path: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{app_url}/gradio_api/file={path}")
+    assert caught.value.code in (403, 404)
+    caught.value.close()
+
+
+def test_one_who_leaves_frees_the_slot(client: Client, app_url: str) -> None:
+    """Nine long replies begun and cancelled leave all eight slots free for a tenth."""
+    for _ in range(9):
+        job = client.submit("Tell me", persona="raw", max_tokens=500, api_name="/chat")
+        time.sleep(0.2)
+        job.cancel()
+    assert client.predict("Hi", max_tokens=3, api_name="/chat") is not None
+
+
+def test_a_login_is_asked_for(tmp_path: Path) -> None:
+    with AppProcess(tmp_path / "log", "--auth", "ann:tea") as app:
+        app.wait_until_ready()
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"{app.url}/config")
+        assert caught.value.code == 401
+        caught.value.close()
+        with pytest.raises(Exception, match="Could not login"):
+            Client(app.url, auth=("ann", "coffee"), verbose=False)
+        client = Client(app.url, auth=("ann", "tea"), verbose=False)
+        assert client.predict("Hi", max_tokens=3, api_name="/chat") is not None
+
+
+def test_a_share_link_that_cannot_be_had_leaves_the_page_serving(tmp_path: Path) -> None:
+    unreachable = {"GRADIO_API_SERVER": "http://127.0.0.1:9/v3/tunnel-request"}
+    with AppProcess(tmp_path / "log", "--share", **unreachable) as app:
+        app.wait_until_ready()
+        app.wait_for("the share service cannot be reached")
+        assert "--share without --auth" in app.text()
+        assert Client(app.url, verbose=False).predict("Hi", api_name="/chat") is not None
