@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from types import FrameType
 
@@ -58,6 +59,7 @@ def run(settings: Settings) -> None:
         )
         from grok_app.web import serve
 
+        _on_signals(_stop)
         serve(engine, personas, settings)
 
 
@@ -83,8 +85,19 @@ def _prepare_process() -> None:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when Gradio is imported
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # the address shows at once in a log file too
+    _on_signals(_quit)
+
+
+def _on_signals(handler: Callable[[int, FrameType | None], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+        signal.signal(number, handler)
+
+
+def _quit(number: int, frame: FrameType | None) -> None:
+    """End at once: while the app is starting there is nothing to put in order, and an exception
+    raised from here may be lost in a library's callback."""
+    print("Stopped.", flush=True)
+    os._exit(0)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -1,9 +1,9 @@
 """Grok-1 in the browser: an interactive chat with an open mixture-of-experts base model.
 
-    engine = grok_app.load("assets/nano")
-    for piece in engine.generate("Once upon a time", max_tokens=64, temperature=0.8):
-        print(piece.text, end="")
-    engine.close()
+engine = grok_app.load("assets/nano")
+for piece in engine.generate("Once upon a time", max_tokens=64, temperature=0.8):
+    print(piece.text, end="")
+engine.close()
 """
 
 from __future__ import annotations

@@ -1,83 +1,119 @@
-"""Trains the default model from a folder of text and exports it: `python -m training --help`."""
+"""Trains the default model from a folder of text and exports it: `python -m training --help`.
+
+What a run needs to go on lies in <work>/run: its state, its log and its tokenizer. Ctrl+C saves
+and exports; the same command goes on from there.
+"""
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import signal
 import sys
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-
+from grok_app.checkpoint.folder import read_config
+from grok_app.errors import CheckpointError
+from grok_app.model.config import GrokConfig
 from grok_app.model.parameters import count, count_active
-from training.batches import Batches
-from training.corpus import CorpusError
-from training.dataset import WORK, Recipe, prepare
+from training.corpus import DIALOGUES, PROSE, CorpusError
+from training.dataset import WORK, prepare
 from training.nano import NANO
-from training.optimizer import optimizer
-from training.state import State
-from training.trainer import PHASES, Phase, resume, train
-from training.weights import export, random_parameters
+from training.pools import Recipe
+from training.state import StateError
+from training.trainer import resume, train
+from training.weights import export
 
 
 def main() -> int:
     """Prepares the data, trains, exports; returns the exit status."""
-    arguments = _arguments()
+    options = _options()
     try:
-        data = prepare(arguments.corpus, Recipe(vocabulary=NANO.vocab_size), arguments.work)
-    except CorpusError as error:
+        _run(options)
+    except (CorpusError, StateError, CheckpointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    folder = arguments.work / "run"
-    folder.mkdir(parents=True, exist_ok=True)
-    params = jax.tree.map(jnp.asarray, random_parameters(NANO))
-    state = resume(State(params, optimizer().init(params)), arguments.minutes, folder)
-    print(
-        f"{count(NANO) / 1e6:.1f} million parameters, {count_active(NANO) / 1e6:.1f} million used "
-        f"by a token; {state.tokens:,} tokens seen in {state.seconds / 60:.0f} minutes"
-    )
-    try:
-        state = train(NANO, state, _draw(data), arguments.minutes, folder)
-    except KeyboardInterrupt:
-        print("\nstopped; exporting the last saved state")
-        state = resume(state, 0, folder)
-    export(state.params, NANO, data / "tokenizer.model", arguments.out)
-    print(f"exported to {arguments.out}")
     return 0
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+def _run(options: argparse.Namespace) -> None:
+    config = read_config(options.model) if options.model else NANO
+    run = options.work / "run"
+    run.mkdir(parents=True, exist_ok=True)
+    data = _prepare(options.corpus, config, options.work, run)
+    state = resume(config, options.minutes, run)
+    print(
+        f"{count(config) / 1e6:.1f} million parameters, {count_active(config) / 1e6:.1f} million "
+        f"used by a token; {state.tokens:,} tokens seen in {state.seconds / 60:.1f} minutes"
+    )
+    with _interruption() as stopped:
+        state = train(config, state, data, options.minutes, run, stopped)
+    export(state.params, config, run / "tokenizer.model", options.out)
+    print(f"{state.tokens:,} tokens seen; exported to {options.out}")
+
+
+def _prepare(corpus: Path, config: GrokConfig, work: Path, run: Path) -> Path:
+    """The packed tokens. A run keeps its tokenizer, whatever becomes of the text."""
+    kept = run / "tokenizer.model"
+    if kept.exists():
+        return prepare(corpus, Recipe(vocabulary=config.vocab_size), work, kept)
+    if (run / "state.npz").exists():
+        raise StateError(f"{run} has a state.npz but lacks the tokenizer.model it was trained with")
+    data = prepare(corpus, Recipe(vocabulary=config.vocab_size), work)
+    shutil.copy(data / "tokenizer.model", kept)
+    return data
+
+
+@contextmanager
+def _interruption() -> Iterator[Callable[[], bool]]:
+    """Gives a function that says whether Ctrl+C was pressed; pressed twice it acts as ever."""
+    pressed = False
+
+    def press(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, before)
+        print("\nstopping after this step", file=sys.stderr)
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description="Trains a small Grok-1 from a folder of text and exports it. Ctrl+C saves and "
+        "exports; the same command goes on from there.",
+    )
     parser.add_argument(
-        "--corpus", type=Path, required=True, help="folder with dialogues.jsonl.gz, prose.jsonl.gz"
+        "--corpus", type=Path, required=True, help=f"folder with {DIALOGUES} and perhaps {PROSE}"
     )
     parser.add_argument(
         "--minutes",
         type=float,
         default=60,
-        help="of training in all, those of earlier runs included (default: 60); fewer than the run "
-        "has had: only export",
+        help="of training in all, those of earlier runs included (default: %(default)s); fewer "
+        "than the run has had: only export",
     )
-    parser.add_argument("--out", type=Path, default=Path("assets/nano"), help="where to export to")
     parser.add_argument(
-        "--work", type=Path, default=WORK, help="where tokens and the run's state are kept"
+        "--out",
+        type=Path,
+        default=Path("assets/nano"),
+        help="where to export (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--work", type=Path, default=WORK, help="where tokens and the run are kept (%(default)s)"
+    )
+    parser.add_argument(
+        "--model", type=Path, help="folder whose config.json has other sizes than the default model"
     )
     return parser.parse_args()
-
-
-def _draw(data: Path):
-    @lru_cache
-    def batches(phase: int) -> Batches:
-        chosen = PHASES[phase]
-        rows = chosen.tokens // chosen.length
-        return Batches(data, chosen.mixture, rows=rows, length=chosen.length)
-
-    def draw(phase: Phase, step: int) -> np.ndarray:
-        return batches(PHASES.index(phase))(step)
-
-    return draw
 
 
 if __name__ == "__main__":

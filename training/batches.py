@@ -50,16 +50,36 @@ class Batches:
         return self._pools[pool].row(cycle * int(self._shares[pool]) + before)
 
 
+def sufficient(folder: Path, mixture: Mapping[str, float], length: int) -> dict[str, float]:
+    """The mixture without the pools that have no row of so many tokens.
+
+    Raises CorpusError if none has, or if one is missing.
+    """
+    large = {
+        name: share
+        for name, share in mixture.items()
+        if all(len(np.load(path, mmap_mode="r")) > length for path in _files(folder, name))
+    }
+    if not large:
+        raise CorpusError(f"too little text: a row has {length} tokens, and no pool has as many")
+    return large
+
+
+def _files(folder: Path, name: str) -> list[Path]:
+    """The tokens of a pool, or of its variants."""
+    whole = folder / f"{name}.npy"
+    paths = [whole] if whole.exists() else sorted(folder.glob(f"{name}-*.npy"))
+    files = [path for path in paths if not path.name.endswith(".starts.npy")]
+    if not files:
+        raise CorpusError(f"no pool {name!r} in {folder}: prepare the data again")
+    return files
+
+
 class _Pool:
     """The windows of one pool, variant by variant, each variant in a new order every time."""
 
     def __init__(self, folder: Path, name: str, length: int, seed: int) -> None:
-        files = [folder / f"{name}.npy"]
-        if not files[0].exists():
-            files = sorted(path for path in folder.glob(f"{name}-*.npy"))
-        files = [path for path in files if not path.name.endswith(".starts.npy")]
-        if not files:
-            raise CorpusError(f"no pool {name!r} in {folder}: prepare the data again")
+        files = _files(folder, name)
         self._length = length
         self._seeds = [(seed, crc32(path.name.encode())) for path in files]
         self._tokens = [np.load(path, mmap_mode="r") for path in files]

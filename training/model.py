@@ -30,9 +30,7 @@ def logits_of(
     Routing is (router probabilities [b*T, E], chosen experts [b*T, k]).
     """
 
-    def attend(
-        q: Array, k: Array, v: Array, memory: Memory, layer: Index
-    ) -> tuple[Array, Memory]:
+    def attend(q: Array, k: Array, v: Array, memory: Memory, layer: Index) -> tuple[Array, Memory]:
         return attend_causal(q, k, v, config.attn_output_multiplier), memory
 
     mix = partial(mix_by_capacity, experts=config.num_experts)

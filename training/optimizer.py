@@ -13,7 +13,7 @@ DECAY_PART = 0.3  # the last part of the budget, over which the rate falls to ze
 def optimizer() -> optax.GradientTransformationExtraArgs:
     """AdamW on clipped gradients; the learning rate is a hyperparameter set before each step.
 
-    Norm scales and other vectors are not decayed.
+    Norm scales, the only vectors, are not decayed.
     """
 
     def adamw(learning_rate: float) -> optax.GradientTransformation:

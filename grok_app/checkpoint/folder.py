@@ -1,4 +1,4 @@
-"""What lies in a model's folder: `config.json`, `tokenizer.model`, and one file a tensor in `ckpt-0`."""
+"""What lies in a model's folder: `config.json`, `tokenizer.model`, a file a tensor in `ckpt-0`."""
 
 from __future__ import annotations
 

@@ -46,9 +46,7 @@ def _place(
     columns, groups = copies(p, devices)
     heads = p.copies_with or 1
     weights = [_repeat(t.weight, -1, heads, columns) for t in stored]
-    scales = [
-        _repeat(_repeat(t.scales, -1, heads, columns), -2, p.groups, groups) for t in stored
-    ]
+    scales = [_repeat(_repeat(t.scales, -1, heads, columns), -2, p.groups, groups) for t in stored]
     return QuantizedWeight(_stack(weights, p, mesh), _stack(scales, p, mesh))
 
 
@@ -72,7 +70,7 @@ def _stack(arrays: list[np.ndarray], p: Parameter, mesh: Mesh) -> jax.Array:
             parts[str(index)] = _fill(arrays, index, p.layered)
         return parts[str(index)]
 
-    return jax.make_array_from_callback(shape, sharding, part)
+    return jax.make_array_from_callback(shape, sharding, part)  # type: ignore[arg-type]
 
 
 def _fill(arrays: list[np.ndarray], index: tuple[slice, ...], layered: bool) -> np.ndarray:

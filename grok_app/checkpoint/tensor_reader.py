@@ -212,6 +212,9 @@ class _Walk:
 
     # What the opcodes of the two patterns mean.
 
+    def skip_frame(self) -> None:
+        self.take(8)  # how the writer buffered: without meaning
+
     def recall(self) -> None:
         index = self.number(1)
         if index >= len(self.memo):
@@ -312,7 +315,7 @@ def _push(make: Callable[[_Walk], Any]) -> Callable[[_Walk], None]:
 
 
 _OPCODES: dict[bytes, Callable[[_Walk], None]] = {
-    b"\x95": lambda walk: walk.number(8) and None,  # FRAME: how the writer buffered, no meaning
+    b"\x95": _Walk.skip_frame,
     b"\x8c": _push(_Walk.name),  # SHORT_BINUNICODE
     b"\x94": _Walk.memoize,
     b"h": _Walk.recall,  # BINGET

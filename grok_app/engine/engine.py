@@ -67,7 +67,7 @@ class Engine:
         self.device = _describe(runner)
         self._runner = runner
         self._scheduler = Scheduler(self.slots, queue, CHUNKS[-1], runner.shards)
-        self._jobs: deque[tuple[Callable[[], Any], Future]] = deque()
+        self._jobs: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._wake = threading.Condition()
         self._failure: EngineFailed | None = None
         self._closing = False
@@ -125,7 +125,7 @@ class Engine:
             raise RequestError(
                 f"a row has {longest} tokens; the model's context is {self.config.sequence_len}"
             )
-        future: Future = Future()
+        future: Future[Any] = Future()
         with self._wake:
             self._check_alive()
             self._jobs.append((lambda: self._runner.logits(checked), future))
@@ -208,7 +208,7 @@ class Engine:
             reason.__cause__ = error
         self._end(reason)
 
-    def _next(self, idle: bool) -> tuple[Plan, list[tuple[Callable[[], Any], Future]]]:
+    def _next(self, idle: bool) -> tuple[Plan, list[tuple[Callable[[], Any], Future[Any]]]]:
         """Waits for something to do, unless results are in flight."""
         with self._wake:
             while True:
@@ -271,7 +271,7 @@ class Engine:
                 future.set_exception(reason)
 
 
-def _run(job: Callable[[], Any], future: Future) -> None:
+def _run(job: Callable[[], Any], future: Future[Any]) -> None:
     try:
         future.set_result(job())
     except Exception as error:  # a caller's job must not end the engine

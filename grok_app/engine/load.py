@@ -94,6 +94,6 @@ def _tokenizer(folder: Path, config: GrokConfig) -> Tokenizer | None:
 def _remember_compilations() -> None:
     """Lets JAX keep compiled programs on disk, so that the next start is quick."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.values["jax_compilation_cache_dir"] is None:
         jax.config.update("jax_compilation_cache_dir", str(Path(cache) / "grok_app" / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

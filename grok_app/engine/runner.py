@@ -23,16 +23,15 @@ from grok_app.model.sharding import DATA, MODEL, parameter_specs, shard_of
 
 CHUNKS = (32, 128)  # the lengths a chunk of a prompt is padded to: the shortest that holds it
 
-_SAMPLING_SPEC = Sampling(*[P(DATA)] * 7)
-_SLOTS_SPEC = Slots(
-    KVCache(P(None, DATA, MODEL), P(None, DATA, MODEL), P(DATA)),
-    P(DATA),
-    P(DATA),
-    P(DATA),
-    _SAMPLING_SPEC,
-)
-_FEED_SPEC = Feed(P(DATA), P(DATA), P(DATA), P(DATA), P(DATA), _SAMPLING_SPEC)
-_MADE_SPEC = Made(Sampled(P(DATA), P(DATA), P(DATA), P(DATA)), P(None, DATA))
+# The specs have the form of the arrays they divide, which their types do not tell.
+_ROWS: Any = P(DATA)
+_LAYERS_ROWS: Any = P(None, DATA)
+_LAYERS_ROWS_HEADS: Any = P(None, DATA, MODEL)
+_SAMPLING_SPEC = Sampling(*[_ROWS] * 7)
+_CACHE_SPEC = KVCache(_LAYERS_ROWS_HEADS, _LAYERS_ROWS_HEADS, _ROWS)
+_SLOTS_SPEC = Slots(_CACHE_SPEC, _ROWS, _ROWS, _ROWS, _SAMPLING_SPEC)
+_FEED_SPEC = Feed(_ROWS, _ROWS, _ROWS, _ROWS, _ROWS, _SAMPLING_SPEC)
+_MADE_SPEC = Made(Sampled(_ROWS, _ROWS, _ROWS, _ROWS), _LAYERS_ROWS)
 
 
 class Runner:
@@ -68,7 +67,7 @@ class Runner:
         jax.block_until_ready(self.decode([]))
 
     def feed(self, chunks: Sequence[Chunk]) -> Made:
-        """Dispatches chunks of prompts, one a data shard at most; row d of the result is shard d's."""
+        """Dispatches chunks of prompts, one a data shard at most; row d of it is shard d's."""
         longest = max(chunk.count for chunk in chunks)
         return self._run_feed(chunks, next(length for length in CHUNKS if length >= longest))
 
@@ -109,9 +108,7 @@ class Runner:
     def _all_logits(self, params: Any, tokens: jax.Array) -> jax.Array:
         config, (rows, length) = self.config, tokens.shape
         heads = self._shard.kv_heads
-        cache = empty_cache(
-            config.num_layers, rows, heads, length, config.key_size, self.dtype
-        )
+        cache = empty_cache(config.num_layers, rows, heads, length, config.key_size, self.dtype)
         positions = jnp.broadcast_to(jnp.arange(length), tokens.shape)
         return extend(params, config, self._shard, tokens, positions, cache, dtype=self.dtype)[0]
 
@@ -141,9 +138,9 @@ class Runner:
 
 def _sampling_rows(rows: int) -> Sampling:
     """Greedy settings for `rows` slots, as host arrays to be filled in."""
-    zeros = partial(np.zeros, rows)
-    ones = partial(np.ones, rows)
-    return Sampling(  # type: ignore[arg-type]
+    zeros: Any = partial(np.zeros, rows)
+    ones: Any = partial(np.ones, rows)
+    return Sampling(
         temperature=zeros(np.float32),
         top_p=ones(np.float32),
         top_k=zeros(np.int32),

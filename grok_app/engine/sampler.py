@@ -5,6 +5,7 @@ B slots, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -99,7 +100,7 @@ def _filter(scores: Array, sampling: Sampling) -> Array:
 
 
 def keep_top_k(scores: Array, top_k: Array) -> Array:
-    """Which of `scores` [B, V] are among the `top_k` [B] largest; ties are all kept, 0 keeps all."""
+    """Which of `scores` [B, V] are among the `top_k` [B] largest; all ties, or all if 0."""
     k = jnp.where(top_k > 0, top_k, scores.shape[-1])
 
     def enough(keys: Array, threshold: Array) -> Array:
@@ -123,7 +124,7 @@ def keep_top_p(scores: Array, top_p: Array) -> Array:
     return _at_least_the_largest(scores, short)
 
 
-def _at_least_the_largest(scores: Array, holds) -> Array:
+def _at_least_the_largest(scores: Array, holds: Callable[[Array, Array], Array]) -> Array:
     """Which `scores` [B, V] are at or above the largest threshold for which `holds`.
 
     `holds` maps (keys [B, V], threshold [B, 1]) to bool [B], true up to some threshold. That is

@@ -6,6 +6,7 @@ L layers, B slots, G key/value heads, S positions, H head size.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -57,7 +58,7 @@ class KVCache:
         return replace(self, keys=put(self.keys, k), values=put(self.values, v))
 
 
-def empty_cache(layers: int, slots: int, heads: int, length: int, size: int, dtype) -> KVCache:
+def empty_cache(layers: int, slots: int, heads: int, length: int, size: int, dtype: Any) -> KVCache:
     """A cache in which nothing is visible; `length` is rounded up to a multiple of `BLOCK`."""
     shape = (layers, slots, heads, -(-length // BLOCK) * BLOCK, size)
     return KVCache(

@@ -95,7 +95,7 @@ def _check_number(name: str, value: Any, whole: bool) -> None:
     least = 0 if name.endswith("_token") else 1e-9
     if not isinstance(value, kinds) or isinstance(value, bool) or not math.isfinite(value):
         raise CheckpointError(
-            f"config.json: {name} is {value!r}; expected {'a whole' if whole else 'a finite'} number"
+            f"config.json: {name} is {value!r}; expected {'a whole' if whole else 'a'} number"
         )
     if value < least:
         raise CheckpointError(f"config.json: {name} is {value!r}; expected more")

@@ -256,7 +256,9 @@ class LanguageModel(hk.Module):
         h, memory, routing = transformer(h, angles, memory, strategy)
         if at is not None:
             h = jnp.take_along_axis(h, at[:, None, None], axis=1)[:, 0]
-        logits = embeddings.unembed(RMSNorm()(h).astype(strategy.dtype)) * config.output_multiplier_scale
+        logits = (
+            embeddings.unembed(RMSNorm()(h).astype(strategy.dtype)) * config.output_multiplier_scale
+        )
         return logits, memory, routing
 
 
@@ -289,7 +291,8 @@ def forward(
         transformer = Transformer(config, shard)
         return model(transformer, tokens, positions, memory, strategy, at)
 
-    return hk.without_apply_rng(hk.transform(run)).apply(params)
+    program: Any = hk.without_apply_rng(hk.transform(run))
+    return program.apply(params)
 
 
 def extend(

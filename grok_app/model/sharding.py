@@ -8,6 +8,7 @@ vocabulary, so that a device computes a narrower model and two sums a layer make
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -114,9 +115,9 @@ def partition(ndim: int, axis: int | None) -> PartitionSpec:
     return PartitionSpec(*spec)
 
 
-def parameter_specs(config: GrokConfig) -> dict:
+def parameter_specs(config: GrokConfig) -> dict[str, dict[str, Any]]:
     """PartitionSpecs of the whole parameter tree, {module: {name: spec}}."""
-    specs: dict = {}
+    specs: dict[str, dict[str, Any]] = {}
     for p in parameters(config):
         ndim = len(p.shape) + p.layered
         spec = partition(ndim, p.sharded)

@@ -79,7 +79,7 @@ class QuantizedWeight:
         return (weight.reshape(groups, -1, columns) * scales[:, None]).reshape(rows, columns)
 
 
-def _block(stack: Array, index: tuple, start: Array | int, rows: int) -> Array:
+def _block(stack: Array, index: tuple[Array | int, ...], start: Array | int, rows: int) -> Array:
     """Rows `start` to `start + rows` of the matrix at `index` of a stack: [rows, N]."""
     columns = stack.shape[-1]
     sizes = (1,) * len(index) + (rows, columns)

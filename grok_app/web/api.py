@@ -34,7 +34,11 @@ def add_api(engine: Engine, personas: Sequence[Persona]) -> None:
         `history` is a list of {"role": "user" or "assistant", "content": text}; settings not given
         are the persona's.
         """
-        wishes = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+        wishes: dict[str, Any] = {
+            "temperature": temperature,
+            "top_p": top_p,
+            "max_tokens": max_tokens,
+        }
         try:
             chosen = _persona(by_slug, persona)
             turns = [*_turns(history), Turn("user", message)]
@@ -45,7 +49,7 @@ def add_api(engine: Engine, personas: Sequence[Persona]) -> None:
         except GrokError as error:
             raise gr.Error(explain(error)) from error
 
-    gr.api(chat, api_name="chat", concurrency_limit=None, concurrency_id="replies")
+    gr.events.api(chat, api_name="chat", concurrency_limit=None, concurrency_id="replies")
 
 
 def _persona(by_slug: dict[str, Persona], slug: str) -> Persona:

@@ -16,7 +16,13 @@ _SLIDERS = {
     "top_p": ("Top-p", "keep the likeliest words that together have this share", 0.05, 1, 0.01),
     "top_k": ("Top-k", "keep this many of the likeliest words; 0 keeps all", 0, 200, 1),
     "min_p": ("Min-p", "keep words at least this part as likely as the likeliest", 0, 1, 0.01),
-    "repetition_penalty": ("Repetition penalty", "above 1, words said are less likely", 1, 1.5, 0.01),
+    "repetition_penalty": (
+        "Repetition penalty",
+        "above 1, words said are less likely",
+        1,
+        1.5,
+        0.01,
+    ),
     "max_tokens": ("Longest reply", "in tokens, about 3/4 of a word each", 1, 1024, 1),
 }
 

@@ -108,11 +108,11 @@ class Page:
 
     def connect(self, blocks: gr.Blocks) -> None:
         """Says what each event does."""
-        hidden = {"api_visibility": "private", "show_progress": "hidden"}
+        hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         settings = [self.persona, *self.controls.inputs]
         shown = [self.chat, self.turns, self.message, self.status, self.prompt]
         # The engine has the queue; here everybody who is admitted there may wait.
-        many = {"concurrency_limit": None, "concurrency_id": "replies"}
+        many: dict[str, Any] = {"concurrency_limit": None, "concurrency_id": "replies"}
         for event, handler, first in (
             (self.message.submit, self.on_message, [self.message]),
             (self.chat.example_select, self.on_example, []),
@@ -120,7 +120,7 @@ class Page:
             (self.chat.edit, self.on_edit, []),
         ):
             event(handler, [*first, self.turns, *settings], shown, **hidden, **many)
-        quick = {"queue": False, **hidden}
+        quick: dict[str, Any] = {"queue": False, **hidden}
         self.message.stop(self.on_stop, None, None, **quick)
         self.chat.undo(self.on_undo, [self.turns], shown, **quick)
         gr.on([self.chat.clear, self.new.click], self.on_clear, None, shown, **quick)
@@ -181,7 +181,9 @@ class Page:
             reply = Reply(self.engine, self.personas[slug], turns, *settings)
         except GrokError as error:
             gr.Warning(explain(error))
-            yield self._shown(turns[:-1] if typed else turns) | {self.message: gr.update(value=typed)}
+            yield self._shown(turns[:-1] if typed else turns) | {
+                self.message: gr.update(value=typed)
+            }
             return
         self.replies[visit] = reply
         busy = gr.update(value="", submit_btn=False, stop_btn=True)
@@ -240,7 +242,5 @@ def _welcome(persona: Persona) -> str:
     return f"## {persona.icon} {persona.name}\n\n{persona.description}"
 
 
-def _examples(persona: Persona) -> list[dict[str, str]]:
+def _examples(persona: Persona) -> list[Any]:
     return [{"text": text} for text in persona.suggestions]
-
-

@@ -110,9 +110,7 @@ class Reply:
         first = elapsed if now.first is None else now.first
         since = elapsed - first
         speed = now.tokens / since if since > 0 else 0.0
-        return replace(
-            now, tokens=now.tokens + 1, place=0, first=first, speed=speed, ended=ended
-        )
+        return replace(now, tokens=now.tokens + 1, place=0, first=first, speed=speed, ended=ended)
 
     def _visible(self, text: str) -> str:
         """The text without the spaces between label and reply, and with none at its end that

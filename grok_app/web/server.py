@@ -47,7 +47,7 @@ def serve(engine: Engine, personas: Sequence[Persona], settings: Settings) -> No
         raise SettingsError(
             f"port {settings.port} cannot be served on: {error}; choose another with --port"
         ) from None
-    _announce(blocks.local_url, blocks.share_url, settings.share)
+    _announce(str(blocks.local_url), blocks.share_url, settings.share)
     try:
         blocks.block_thread()
     finally:

@@ -28,7 +28,6 @@ def send(page: Page, text: str) -> None:
     page.press("#message textarea", "Enter")
 
 
-
 def done(page: Page, count: int = 1) -> None:
     """Waits until `count` replies stand there and none is being made."""
     expect(page.locator("#chat [data-testid=bot]")).to_have_count(count)
@@ -137,7 +136,9 @@ def test_editing_a_message_asks_again(chat: Page) -> None:
     box = chat.locator("#chat textarea")
     box.fill("What is <b>money</b>?")
     chat.get_by_label("Submit").click()
-    expect(chat.locator("#chat [data-testid=user]")).to_have_text("What is <\u2060b>money<\u2060/b>?")
+    expect(chat.locator("#chat [data-testid=user]")).to_have_text(
+        "What is <\u2060b>money<\u2060/b>?"
+    )
     done(chat)
     chat.get_by_text("The exact prompt").click()
     expect(chat.locator("#prompt textarea")).to_have_value(

@@ -167,7 +167,11 @@ def test_every_label_and_stop_string_of_the_shipped_personas_is_harmless() -> No
             assert prompt.count(marker) == empty.count(marker)
 
 
-@given(text=st.text(st.characters(categories=["L", "N", "P", "S"], exclude_characters=":#\ufe55\uff1a")))
+@given(
+    text=st.text(
+        st.characters(categories=["L", "N", "P", "S"], exclude_characters=":#\ufe55\uff1a")
+    )
+)
 def test_innocent_text_stays_as_it_is(text: str) -> None:
     assert neutralize(text, GROK) == text.strip()
 
