@@ -34,7 +34,7 @@ def logits_of(
         return attend_causal(q, k, v, config.attn_output_multiplier), memory
 
     mix = partial(mix_by_capacity, experts=config.num_experts)
-    strategy = Strategy(attend, mix, unrolled=True)  # type: ignore[arg-type]
+    strategy = Strategy(attend, mix, unrolled=True)
     positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
     shard = shard_of(config, devices=1)
     logits, _, routing = forward(params, config, shard, tokens, positions, None, strategy)

@@ -251,13 +251,11 @@ class Engine:
         sampled, count = made.sampled, params.logprobs
         token = int(sampled.token[row])
         ended = token == self.config.eos_token
+        top, top_logprob = sampled.top[row, :count], sampled.top_logprob[row, :count]
         return Token(
             token,
             float(sampled.logprob[row]),
-            tuple(
-                (int(i), float(p))
-                for i, p in zip(sampled.top[row, :count], sampled.top_logprob[row, :count])
-            ),
+            tuple(zip(top.tolist(), top_logprob.tolist(), strict=True)),
             made.experts[:, row] if params.experts else None,
             "stop" if ended else "length" if last else None,
         )

@@ -43,8 +43,8 @@ def shard_of(config: GrokConfig, devices: int) -> Shard:
         fitting = [n for n in range(1, config.num_q_heads + 1) if _divides(config, n)]
         raise SettingsError(
             f"a mesh with {devices} devices on its model axis does not divide this model of "
-            f"{config.num_q_heads} query heads, {config.num_kv_heads} key/value heads, expert width "
-            f"{config.ffn_size} and vocabulary {config.vocab_size}; model axes that do: "
+            f"{config.num_q_heads} query heads, {config.num_kv_heads} key/value heads, expert "
+            f"width {config.ffn_size} and vocabulary {config.vocab_size}; model axes that do: "
             f"{', '.join(map(str, fitting))}"
         )
     return Shard(

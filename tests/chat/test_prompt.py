@@ -26,8 +26,29 @@ RAW = Persona(slug="raw", name="Raw", description="d", labels=None)
 SHIPPED = load_personas(ROOT / "prompts")
 
 NASTY = st.sampled_from(
-    ["User:", "Grok:", "user :", "\uff35ser\uff1a", "Us\u200ber:", "#", "###", "\n", "\r\n", "\r"]
-    + ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", " ", ":", "> ", "hello", "\ud800", "\x00"]
+    [
+        "User:",
+        "Grok:",
+        "user :",
+        "\uff35ser\uff1a",
+        "Us\u200ber:",
+        "#",
+        "###",
+        "\n",
+        "\r\n",
+        "\r",
+        "\u2028",
+        "\u2029",
+        "\x85",
+        "\x0b",
+        "\x0c",
+        " ",
+        ":",
+        "> ",
+        "hello",
+        "\ud800",
+        "\x00",
+    ]
 )
 TEXT = st.lists(NASTY | st.text(max_size=5), min_size=1, max_size=12).map("".join)
 

@@ -128,8 +128,7 @@ def test_a_damaged_file_is_an_array_or_an_error(mini: Path, tmp_path: Path, data
     path.write_bytes(content)
     try:
         tensor = read_tensor(path)
-    except CheckpointError as error:
-        assert "damaged" in str(error)
-    else:
-        arrays = [tensor] if isinstance(tensor, np.ndarray) else [tensor.weight, tensor.scales]
-        assert all(array.astype(np.float32).size for array in arrays)
+    except CheckpointError:
+        return
+    arrays = [tensor] if isinstance(tensor, np.ndarray) else [tensor.weight, tensor.scales]
+    assert all(array.astype(np.float32).size for array in arrays)

@@ -1,5 +1,7 @@
 """Streaming text: never half a character, never part of a stop string, nothing lost."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ ALPHABET = st.sampled_from(list("aUser:\n# Grok\u00e9\u6f22\U0001f600"))
 
 def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
     edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(edges)]
 
 
 def stream(pieces: list[bytes], stop: list[str]) -> tuple[list[str], bool]:

@@ -23,9 +23,12 @@ def settings_of(rows: int, **changes) -> Sampling:
         "seed": 0,
         "logprobs": 0,
     } | changes
-    kinds = {"top_k": np.int32, "seed": np.uint32, "logprobs": np.int32}
+    kinds = {"top_k": jnp.int32, "seed": jnp.uint32, "logprobs": jnp.int32}
     return Sampling(
-        **{n: np.broadcast_to(v, rows).astype(kinds.get(n, np.float32)) for n, v in values.items()}
+        **{
+            n: jnp.broadcast_to(v, rows).astype(kinds.get(n, jnp.float32))
+            for n, v in values.items()
+        }
     )
 
 
@@ -52,7 +55,7 @@ def test_top_p_keeps_exactly_what_the_release_keeps(data: Path) -> None:
 @settings(max_examples=30)
 def test_top_k_is_brute_force(seed: int, k: int) -> None:
     scores = np.random.default_rng(seed).normal(0, 20, (3, 32)).astype(np.float32)
-    kept = np.asarray(keep_top_k(scores, np.full(3, k, np.int32)))
+    kept = np.asarray(keep_top_k(jnp.asarray(scores), jnp.full(3, k)))
     smallest = np.sort(scores)[:, -min(k, 32) if k else 0]
     assert (kept == (scores >= smallest[:, None])).all()
 

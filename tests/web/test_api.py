@@ -3,6 +3,7 @@
 import time
 import urllib.error
 import urllib.request
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def test_a_reply_grows(client: Client) -> None:
     outputs = job.outputs()
     assert final
     assert outputs[-1] == final
-    assert all(b.startswith(a) for a, b in zip(outputs, outputs[1:], strict=False))
+    assert all(b.startswith(a) for a, b in pairwise(outputs))
 
 
 def test_settings_and_history_count(client: Client) -> None:

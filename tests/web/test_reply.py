@@ -1,6 +1,7 @@
 """A reply on its way from the real engine to a reader."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_text_grows_and_is_never_taken_back(nano) -> None:
     persona = PERSONAS["storyteller"]
     sampling = replace(persona.sampling, max_tokens=100)
     texts = [now.text for now in Reply(nano, persona, HELLO, sampling, seed=2)]
-    assert all(b.startswith(a) for a, b in zip(texts, texts[1:], strict=False))
+    assert all(b.startswith(a) for a, b in pairwise(texts))
     assert texts[-1] == texts[-1].strip()
 
 
