@@ -256,6 +256,8 @@ def test_markup_is_shown_and_does_nothing(chat: Page) -> None:
 def test_it_fits_the_screen(page: Page, app_url: str, size, theme: str) -> None:
     page.set_viewport_size(size)
     open_page(page, app_url, theme)
+    openings = page.locator("#chat .bubble-wrap")
+    assert openings.evaluate("e => e.scrollWidth - e.clientWidth") == 0
     send(page, "a_very_long_word_" * 30)
     done(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
