@@ -18,9 +18,10 @@ SOURCES = [ROOT / "app.py", *ROOMS]
 MAY_IMPORT = {
     "errors": set(),
     "settings": {"errors"},
-    "model": {"errors"},
+    "kernels": {"errors"},
+    "model": {"errors", "kernels"},
     "checkpoint": {"errors", "model"},
-    "engine": {"errors", "model", "checkpoint"},
+    "engine": {"errors", "kernels", "model", "checkpoint"},
     "chat": {"errors"},
     "web": {"errors", "settings", "chat", "engine", "__init__"},
     "__init__": {"errors", "engine"},
@@ -28,7 +29,7 @@ MAY_IMPORT = {
 
 # Which parts alone may import these; nothing else of the project does.
 ONLY_IN = {
-    "jax": {"model", "checkpoint", "engine"},
+    "jax": {"kernels", "model", "checkpoint", "engine"},
     "jaxlib": {"model", "checkpoint", "engine"},
     "haiku": {"model", "checkpoint", "engine"},
     "gradio": {"web"},

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jax
 
+from grok_app import kernels
 from grok_app.checkpoint.folder import open_checkpoint, read_config
 from grok_app.checkpoint.load import load_parameters
 from grok_app.engine.engine import Engine
@@ -26,6 +27,7 @@ def load(
     slots: int = 8,
     context: int | None = None,
     queue: int = 64,
+    native: bool = True,
 ) -> Engine:
     """Loads a model and starts an engine that serves it.
 
@@ -38,6 +40,7 @@ def load(
         slots: conversations served at once.
         context: most tokens of a conversation. None: the model's.
         queue: requests that may wait for a slot.
+        native: on a CPU, compile a kernel for it if there is a C++ compiler.
 
     Raises:
         CheckpointError: files are missing, damaged or do not fit one another.
@@ -54,12 +57,14 @@ def load(
             f"mesh axis data; make slots a multiple of it"
         )
     tokenizer = _tokenizer(folder, config)
-    _remember_compilations()
-    params = load_parameters(open_checkpoint(folder), device_mesh)
     cpu = device_mesh.devices.flat[0].platform == "cpu"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "grok_app"
+    native = native and cpu and kernels.build(cache / "kernels")
+    _remember_compilations(cache / "xla")
+    params = load_parameters(open_checkpoint(folder), device_mesh)
     kind = dtype or ("float32" if cpu else "bfloat16")
     length = context or config.sequence_len
-    runner = Runner(config, params, device_mesh, kind, slots, length)
+    runner = Runner(config, params, device_mesh, kind, slots, length, native)
     return Engine(runner, tokenizer, folder.resolve().name, length, queue)
 
 
@@ -91,9 +96,8 @@ def _tokenizer(folder: Path, config: GrokConfig) -> Tokenizer | None:
     return tokenizer
 
 
-def _remember_compilations() -> None:
+def _remember_compilations(folder: Path) -> None:
     """Lets JAX keep compiled programs on disk, so that the next start is quick."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     if jax.config.values["jax_compilation_cache_dir"] is None:
-        jax.config.update("jax_compilation_cache_dir", str(Path(cache) / "grok_app" / "xla"))
+        jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

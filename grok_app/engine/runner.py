@@ -45,14 +45,18 @@ class Runner:
         dtype: Any,
         slots: int,
         context: int,
+        native: bool = False,
     ):
-        """`slots` conversations of at most `context` tokens; `params` lie on `mesh`."""
-        self.config, self.params, self.mesh = config, params, mesh
+        """`slots` conversations of at most `context` tokens; `params` lie on `mesh`.
+
+        `native` multiplies by the native kernel, which must have been built.
+        """
+        self.config, self.params, self.mesh, self.native = config, params, mesh, native
         self.shards = mesh.shape[DATA]
         self.per_shard = slots // self.shards
         self._shard = shard_of(config, mesh.shape[MODEL])
         self.dtype = jnp.dtype(dtype)
-        programs = Programs(config, self._shard, self.dtype)
+        programs = Programs(config, self._shard, self.dtype, native)
         specs = parameter_specs(config)
         out = (_SLOTS_SPEC, _MADE_SPEC)
         self._feed = self._compiled(programs.feed, (specs, _SLOTS_SPEC, _FEED_SPEC), out)
@@ -110,7 +114,17 @@ class Runner:
         heads = self._shard.kv_heads
         cache = empty_cache(config.num_layers, rows, heads, length, config.key_size, self.dtype)
         positions = jnp.broadcast_to(jnp.arange(length), tokens.shape)
-        return extend(params, config, self._shard, tokens, positions, cache, dtype=self.dtype)[0]
+        logits, _, _ = extend(
+            params,
+            config,
+            self._shard,
+            tokens,
+            positions,
+            cache,
+            dtype=self.dtype,
+            native=self.native,
+        )
+        return logits
 
     def _empty(self, slots: int, context: int) -> Slots:
         config = self.config

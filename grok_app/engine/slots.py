@@ -84,6 +84,7 @@ class Programs:
     config: GrokConfig
     shard: Shard
     dtype: Any
+    native: bool
 
     def feed(self, params: Any, slots: Slots, feed: Feed) -> tuple[Slots, Made]:
         """Adds a chunk of a prompt to a slot; after the final one, the reply's first token."""
@@ -102,6 +103,7 @@ class Programs:
             first_slot=feed.slot[0],
             at=last,
             dtype=self.dtype,
+            native=self.native,
         )
         slot = jnp.where(feed.count > 0, feed.slot, len(slots.token))  # else outside: no effect
         fresh = feed.start == 0
@@ -136,6 +138,7 @@ class Programs:
             slots.cache,
             at=jnp.zeros_like(position),
             dtype=self.dtype,
+            native=self.native,
         )
         live = position < length
         sampled = sample(logits, slots.seen, position + 1, slots.sampling)

@@ -57,3 +57,23 @@ def mix(
 
     zeros = jnp.zeros(x.shape, jnp.float32)
     return lax.fori_loop(0, blocks_until[-1], add_block, zeros)
+
+
+def mix_sorted(
+    x: Array,
+    gates: Array,
+    chosen: Array,
+    expert: Callable[[Array, Array], Array],
+    live: Array,
+    experts: int,
+) -> Array:
+    """As `mix`, for an `expert` that takes rows sorted by expert and their counts [E].
+
+    Nothing is computed for a token but its own experts.
+    """
+    tokens, k = chosen.shape
+    assigned = jnp.where(live[:, None], chosen, experts).reshape(-1)
+    order = jnp.argsort(assigned)
+    counts = jnp.sum(assigned[:, None] == jnp.arange(experts), axis=0)
+    out = expert(x[order // k], counts)[jnp.argsort(order)].reshape(tokens, k, -1)
+    return jnp.sum(out * gates[..., None], axis=1)

@@ -23,9 +23,9 @@ from jax import Array, lax
 from grok_app.model.attention import attend, rotary_angles, rotate
 from grok_app.model.cache import KVCache
 from grok_app.model.config import GrokConfig
-from grok_app.model.experts import mix
+from grok_app.model.experts import mix, mix_sorted
 from grok_app.model.sharding import MODEL, Shard
-from grok_app.model.weights import Weight
+from grok_app.model.weights import QuantizedWeight, Weight, matmul
 
 Index = Array | int
 """A layer's index: a number in an unrolled loop, an array in a compiled one."""
@@ -41,13 +41,16 @@ class Strategy:
     Attributes:
         attend: (q [b, T, N, H], k, v [b, T, G, H], memory, layer) -> (out [b, T, N * H], memory).
         mix: (x [T, D], gates [T, k], chosen [T, k], expert) -> [T, D], where expert maps rows
-            [rows, D] and an expert's index to this device's part of [rows, D].
+            [rows, D] and what they belong to, as `multiply` takes it, to this device's part of
+            [rows, D].
+        multiply: (stack of matrices, x [rows, K], *index) -> [rows, N].
         unrolled: run the layers as straight code rather than in a compiled loop.
         dtype: to which the factors of matrix products are rounded; all else is float32.
     """
 
     attend: Callable[[Array, Array, Array, Memory, Index], tuple[Array, Memory]]
     mix: Callable[[Array, Array, Array, Callable[[Array, Index], Array]], Array]
+    multiply: Callable[..., Array] = matmul
     unrolled: bool = False
     dtype: Any = jnp.float32
 
@@ -92,14 +95,14 @@ class MultiHeadAttention(hk.Module):
 
         def project(name: str, heads: int) -> Array:
             w = Matrix(name)(layers, width, heads * size)
-            return w.matmul(rows, layer).reshape(b, length, heads, size)
+            return strategy.multiply(w, rows, layer).reshape(b, length, heads, size)
 
         q = rotate(project("query", self.shard.query_heads), angles)
         k = rotate(project("key", self.shard.kv_heads), angles)
         v = project("value", self.shard.kv_heads)
         out, memory = strategy.attend(q.astype(dtype), k.astype(dtype), v, memory, layer)
         out = out.reshape(b * length, -1).astype(dtype)
-        out = Matrix("linear")(layers, out.shape[-1], width).matmul(out, layer)
+        out = strategy.multiply(Matrix("linear")(layers, out.shape[-1], width), out, layer)
         return out.reshape(b, length, width), memory
 
 
@@ -120,8 +123,9 @@ class Experts(hk.Module):
         down = Matrix("linear_1")(*stack, self.shard.ffn, width)
 
         def expert(rows: Array, index: Index) -> Array:
-            hidden = jax.nn.gelu(gate.matmul(rows, layer, index)) * value.matmul(rows, layer, index)
-            return down.matmul(hidden.astype(strategy.dtype), layer, index)
+            gates = jax.nn.gelu(strategy.multiply(gate, rows, layer, index))
+            hidden = gates * strategy.multiply(value, rows, layer, index)
+            return strategy.multiply(down, hidden.astype(strategy.dtype), layer, index)
 
         return strategy.mix(x.astype(strategy.dtype), gates, chosen, expert)
 
@@ -305,11 +309,12 @@ def extend(
     first_slot: Array | int = 0,
     at: Array | None = None,
     dtype: Any = jnp.float32,
+    native: bool = False,
 ) -> tuple[Array, KVCache, Array]:
     """Continues b conversations, those in the slots from `first_slot`, by T tokens each.
 
     Tokens whose position lies outside the cache are padding: they are neither remembered nor
-    routed to an expert, and their logits mean nothing.
+    routed to an expert, and their logits mean nothing. `native` multiplies by the native kernel.
 
     Returns:
         logits as `forward`, the cache, and the chosen experts uint8 [L, b, T, k].
@@ -324,7 +329,11 @@ def extend(
         multiplier = config.attn_output_multiplier
         return attend(q, cache, layer, first_slot, positions, multiplier), cache
 
-    mix_live = partial(mix, live=live, experts=config.num_experts)
-    strategy = Strategy(remember, mix_live, dtype=dtype)
+    mix_live = partial(mix_sorted if native else mix, live=live, experts=config.num_experts)
+    multiply: Callable[..., Array] = matmul
+    if native:
+        rows = jnp.max(jnp.where(live, jnp.arange(1, live.size + 1), 0))  # what follows is padding
+        multiply = partial(QuantizedWeight.native_matmul, rows=rows)
+    strategy = Strategy(remember, mix_live, multiply, dtype=dtype)
     logits, cache, chosen = forward(params, config, shard, tokens, positions, cache, strategy, at)
     return logits, cache, chosen.reshape(config.num_layers, *tokens.shape, -1)

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from grok_app.kernels import grouped_matmul
+
 # On a CPU a matrix is widened this many elements at a time: the floats stay in the L2 cache.
 _TILE_ELEMENTS = 256 * 4096
 _TILE_ROWS = 256
@@ -28,6 +30,11 @@ class Weight(Protocol):
     def matmul(self, x: Array, *index: Array | int) -> Array:
         """`x` [rows, K] times the matrix at `index` of the leading axes: float32 [rows, N]."""
         ...
+
+
+def matmul(weight: Weight, x: Array, *index: Array | int) -> Array:
+    """`x` [rows, K] times a matrix of any kind of stack: float32 [rows, N]."""
+    return weight.matmul(x, *index)
 
 
 @jax.tree_util.register_dataclass
@@ -69,6 +76,20 @@ class QuantizedWeight:
 
         zeros = jnp.zeros((x.shape[0], columns), jnp.float32)
         return lax.fori_loop(0, rows // tile, add_tile, zeros)
+
+    def native_matmul(self, x: Array, *index: Array | int, rows: Array) -> Array:
+        """As `matmul`, by the native kernel, for the first `rows` [] of `x`; zeros for the others.
+
+        The last of `index` may be int32 [E]: how many rows, sorted so, go with each matrix.
+        """
+        *lead, last = index
+        counts = jnp.asarray(last)
+        one = counts.ndim == 0
+        first = jnp.int32(0)
+        for size, i in zip(self.shape[:-2], (*lead, last if one else 0), strict=True):
+            first = first * size + i
+        counts = rows.reshape(1) if one else counts
+        return grouped_matmul(x, self.weight, self.scales, first, counts)
 
     def _floats(self, dtype: jnp.dtype, *index: Array | int) -> Array:
         """One matrix, its scales applied: [K, N]."""

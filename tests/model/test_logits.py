@@ -26,9 +26,10 @@ def expected(mini: Path) -> dict[str, np.ndarray]:
         return dict(file)
 
 
+@pytest.mark.parametrize("native", [True, False], ids=["native", "xla"])
 @pytest.mark.parametrize("mesh", MESHES, ids=str)
-def test_every_logit_is_the_releases(mesh, mini, expected) -> None:
-    engine = grok_app.load(mini, mesh=mesh, dtype="float32", slots=mesh[0])
+def test_every_logit_is_the_releases(mesh, native: bool, mini, expected) -> None:
+    engine = grok_app.load(mini, mesh=mesh, dtype="float32", slots=mesh[0], native=native)
     try:
         logits = engine.logits(expected["tokens"])
     finally:

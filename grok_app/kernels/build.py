@@ -1,0 +1,83 @@
+"""Compiles the kernel once for this processor, keeps the library, and makes it known to XLA."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import jax
+import jax.ffi
+
+log = logging.getLogger(__name__)
+
+TARGET = "grok_grouped_matmul"
+"""The name under which XLA calls the kernel, and of its symbol in the library."""
+
+_SOURCE = Path(__file__).with_name("grouped_matmul.cc")
+_COMPILERS = ("c++", "g++", "clang++")
+_FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")
+_PATIENCE = 120  # seconds; it takes about 3
+
+
+@cache
+def build(folder: Path) -> bool:
+    """Whether the kernel can be called from now on; compiles it into `folder` at the first time.
+
+    Without a compiler, or where it fails, the log says so: XLA's own programs do the same work.
+    """
+    compiler = os.environ.get("CXX") or next(filter(None, map(shutil.which, _COMPILERS)), None)
+    if compiler is None:
+        log.info("no C++ compiler here: without one the model runs at a fraction of its speed")
+        return False
+    library = folder / f"{_fingerprint(compiler)}.so"
+    try:
+        if not library.exists():
+            compile_to(library, compiler)
+        handler = getattr(ctypes.CDLL(str(library)), TARGET)
+    except (OSError, AttributeError, subprocess.SubprocessError) as error:
+        reason = getattr(error, "stderr", None) or error
+        log.warning("the native kernel cannot be used, XLA does its work: %s", reason)
+        return False
+    jax.ffi.register_ffi_target(TARGET, jax.ffi.pycapsule(handler), platform="cpu")
+    return True
+
+
+def compile_to(library: Path, compiler: str, *flags: str) -> None:
+    """Compiles the kernel into the file `library`; `flags` come after the usual ones.
+
+    Raises:
+        OSError: the file cannot be written, or there is no such compiler.
+        subprocess.SubprocessError: the compiler fails; its `stderr` says why.
+    """
+    library.parent.mkdir(parents=True, exist_ok=True)
+    include = ("-isystem", jax.ffi.include_dir())
+    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+        made = Path(folder) / library.name
+        command = [compiler, *_FLAGS, *flags, *include, str(_SOURCE), "-o", str(made)]
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_PATIENCE)
+        os.replace(made, library)  # whole or not at all, whoever else compiles at the same time
+
+
+def _fingerprint(compiler: str) -> str:
+    """Changes with all that the library depends on: source, jaxlib, compiler, processor."""
+    digest = hashlib.blake2b(_SOURCE.read_bytes(), digest_size=8)
+    about = (jax.__version__, compiler, _FLAGS, platform.machine(), _processor())
+    digest.update(repr(about).encode())
+    return digest.hexdigest()
+
+
+def _processor() -> str:
+    """What this processor can do: a home folder may be shared by machines of several kinds."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
