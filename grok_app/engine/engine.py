@@ -18,15 +18,17 @@ import jax
 import numpy as np
 
 from grok_app.engine.generation import Generation
+from grok_app.engine.pace import Pace
 from grok_app.engine.request import Request, SamplingParams, Token
 from grok_app.engine.runner import CHUNKS, Runner
 from grok_app.engine.scheduler import Plan, Scheduler
-from grok_app.engine.slots import Made
+from grok_app.engine.slots import MOST_STEPS, Made
 from grok_app.engine.tokenizer import Tokenizer
 from grok_app.errors import EngineFailed, RequestError
 from grok_app.model import parameters
 
 _AHEAD = 1  # dispatches whose results wait while the next one is prepared
+_TURN = 0.02  # seconds of decoding that may be dispatched at once
 _SPEED_WINDOW = 5.0  # seconds over which the speed is measured
 
 
@@ -46,10 +48,19 @@ class Stats:
 
 @dataclass(frozen=True)
 class _Dispatch:
-    """Work given to the device, and who gets which row of it."""
+    """Work given to the device, and who gets which row of it.
+
+    Attributes:
+        made: what it makes.
+        owners: (row, request, how many of its tokens are there, whether the last one is).
+        steps: of decoding; 0 if it is chunks of prompts.
+    """
 
     made: Made
-    owners: list[tuple[int, Request, bool]]  # row, request, whether it is its last token
+    owners: list[
+        tuple[int, Request, int, bool]
+    ]  # row, request, its tokens, whether the last is there
+    steps: int
 
 
 class Engine:
@@ -66,12 +77,15 @@ class Engine:
         self.slots = runner.shards * runner.per_shard
         self.device = _describe(runner)
         self._runner = runner
-        self._scheduler = Scheduler(self.slots, queue, CHUNKS[-1], runner.shards)
+        self._scheduler = Scheduler(
+            self.slots, queue, CHUNKS, runner.shards, runner.saved_per_shard
+        )
         self._jobs: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._wake = threading.Condition()
         self._failure: EngineFailed | None = None
         self._closing = False
         self._made_at: deque[tuple[float, int]] = deque(maxlen=1024)
+        self._pace = Pace()
         runner.warm_up()
         self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
         self._thread.start()
@@ -198,6 +212,8 @@ class Engine:
                     break
                 for job, future in jobs:
                     _run(job, future)
+                if not in_flight:
+                    self._pace.begin()
                 dispatched = self._dispatch(plan)
                 in_flight.extend(dispatched)
                 while len(in_flight) > (_AHEAD if dispatched else 0):
@@ -214,7 +230,7 @@ class Engine:
             while True:
                 for request in self._scheduler.sweep():
                     request.end()
-                plan = self._scheduler.plan()
+                plan = self._scheduler.plan(min(MOST_STEPS, self._pace.steps(_TURN)))
                 jobs = list(self._jobs)
                 self._jobs.clear()
                 if plan.chunks or plan.decode or jobs or not idle or self._closing:
@@ -224,39 +240,49 @@ class Engine:
     def _dispatch(self, plan: Plan) -> list[_Dispatch]:
         """Gives a plan to the device and does not wait for it."""
         dispatched = []
+        self._runner.copy(plan.copies)
         if plan.decode:
-            made = self._runner.decode(list(plan.decode))
-            owners = [(slot, r, r.dispatched == r.room) for slot, r in plan.decode.items()]
-            dispatched.append(_Dispatch(made, owners))
+            made = self._runner.decode(list(plan.decode), plan.steps)
+            owners = [
+                (slot, r, count, r.dispatched == r.room) for slot, (r, count) in plan.decode.items()
+            ]
+            dispatched.append(_Dispatch(made, owners, plan.steps))
         if plan.chunks:
             made = self._runner.feed(plan.chunks)
             owners = [
-                (chunk.slot // self._runner.per_shard, chunk.request, chunk.request.room == 1)
+                (chunk.slot // self._runner.per_shard, chunk.request, 1, chunk.request.room == 1)
                 for chunk in plan.chunks
                 if chunk.final
             ]
-            dispatched.append(_Dispatch(made, owners))
+            dispatched.append(_Dispatch(made, owners, steps=0))
         return dispatched
 
     def _hand_over(self, dispatch: _Dispatch) -> None:
         """Waits for a dispatch and gives its tokens to those who asked."""
         made = jax.device_get(dispatch.made)
-        if dispatch.owners:
-            self._made_at.append((time.monotonic(), len(dispatch.owners)))
-        for row, request, last in dispatch.owners:
-            if not request.finished and not request.cancelled.is_set():
-                request.deliver(self._token(made, row, request.params, last))
+        self._pace.completed(dispatch.steps)
+        delivered = 0
+        for row, request, count, last in dispatch.owners:
+            for step in range(count):
+                if request.finished or request.cancelled.is_set():
+                    break
+                at_end = last and step == count - 1
+                request.deliver(self._token(made, (step, row), request.params, at_end))
+                delivered += 1
+        if delivered:
+            self._made_at.append((time.monotonic(), delivered))
 
-    def _token(self, made: Made, row: int, params: SamplingParams, last: bool) -> Token:
+    def _token(self, made: Made, at: tuple[int, int], params: SamplingParams, last: bool) -> Token:
+        """The token of a step and row of what was made."""
         sampled, count = made.sampled, params.logprobs
-        token = int(sampled.token[row])
+        token = int(sampled.token[at])
         ended = token == self.config.eos_token
-        top, top_logprob = sampled.top[row, :count], sampled.top_logprob[row, :count]
+        top, top_logprob = sampled.top[at][:count], sampled.top_logprob[at][:count]
         return Token(
             token,
-            float(sampled.logprob[row]),
+            float(sampled.logprob[at]),
             tuple(zip(top.tolist(), top_logprob.tolist(), strict=True)),
-            made.experts[:, row] if params.experts else None,
+            made.experts[at[0], :, at[1]] if params.experts else None,
             "stop" if ended else "length" if last else None,
         )
 

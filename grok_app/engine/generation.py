@@ -57,6 +57,11 @@ class Generation(Iterator[Piece]):
         return self._place(self._request)
 
     @property
+    def known(self) -> int:
+        """Tokens of the prompt whose keys and values were there already, once it runs."""
+        return self._request.known
+
+    @property
     def seed(self) -> int:
         """The seed in use, also where none was given."""
         assert self._request.params.seed is not None

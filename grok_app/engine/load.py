@@ -27,6 +27,7 @@ def load(
     slots: int = 8,
     context: int | None = None,
     queue: int = 64,
+    saved: int = 8,
     native: bool = True,
 ) -> Engine:
     """Loads a model and starts an engine that serves it.
@@ -40,6 +41,8 @@ def load(
         slots: conversations served at once.
         context: most tokens of a conversation. None: the model's.
         queue: requests that may wait for a slot.
+        saved: conversations beyond the slots whose keys and values are kept, so that their next
+            turn need not read them again.
         native: on a CPU, compile a kernel for it if there is a C++ compiler.
 
     Raises:
@@ -64,7 +67,7 @@ def load(
     params = load_parameters(open_checkpoint(folder), device_mesh)
     kind = dtype or ("float32" if cpu else "bfloat16")
     length = context or config.sequence_len
-    runner = Runner(config, params, device_mesh, kind, slots, length, native)
+    runner = Runner(config, params, device_mesh, kind, slots, length, saved, native)
     return Engine(runner, tokenizer, folder.resolve().name, length, queue)
 
 

@@ -99,7 +99,9 @@ class Request:
     prompt: Sequence[int]
     params: SamplingParams
     room: int  # tokens the reply may have
-    prefilled: int = 0  # prompt tokens whose pass has been dispatched
+    admitted: int = 0  # its place in the order in which requests got their slots
+    known: int = 0  # prompt tokens that needed no pass: their keys and values were there
+    prefilled: int = 0  # prompt tokens known, or whose pass has been dispatched
     dispatched: int = 0  # reply tokens whose making has been dispatched
     delivered: int = 0  # reply tokens handed over
     cancelled: threading.Event = field(default_factory=threading.Event)

@@ -14,7 +14,7 @@ from jax.sharding import PartitionSpec as P
 
 from grok_app.engine.request import SamplingParams
 from grok_app.engine.sampler import Sampled, Sampling
-from grok_app.engine.scheduler import Chunk
+from grok_app.engine.scheduler import Chunk, Copy
 from grok_app.engine.slots import Feed, Made, Programs, Slots
 from grok_app.model.cache import BLOCK, KVCache, empty_cache
 from grok_app.model.config import GrokConfig
@@ -25,13 +25,14 @@ CHUNKS = (32, 128)  # the lengths a chunk of a prompt is padded to: the shortest
 
 # The specs have the form of the arrays they divide, which their types do not tell.
 _ROWS: Any = P(DATA)
-_LAYERS_ROWS: Any = P(None, DATA)
+_STEPS_ROWS: Any = P(None, DATA)
+_STEPS_LAYERS_ROWS: Any = P(None, None, DATA)
 _LAYERS_ROWS_HEADS: Any = P(None, DATA, MODEL)
 _SAMPLING_SPEC = Sampling(*[_ROWS] * 7)
 _CACHE_SPEC = KVCache(_LAYERS_ROWS_HEADS, _LAYERS_ROWS_HEADS, _ROWS)
 _SLOTS_SPEC = Slots(_CACHE_SPEC, _ROWS, _ROWS, _ROWS, _SAMPLING_SPEC)
-_FEED_SPEC = Feed(_ROWS, _ROWS, _ROWS, _ROWS, _ROWS, _SAMPLING_SPEC)
-_MADE_SPEC = Made(Sampled(_ROWS, _ROWS, _ROWS, _ROWS), _LAYERS_ROWS)
+_FEED_SPEC = Feed(_ROWS, _ROWS, _ROWS, _ROWS, _ROWS, _ROWS, _SAMPLING_SPEC)
+_MADE_SPEC = Made(Sampled(*[_STEPS_ROWS] * 4), _STEPS_LAYERS_ROWS)
 
 
 class Runner:
@@ -45,22 +46,28 @@ class Runner:
         dtype: Any,
         slots: int,
         context: int,
+        saved: int = 0,
         native: bool = False,
     ):
         """`slots` conversations of at most `context` tokens; `params` lie on `mesh`.
 
+        The cache has rows for `saved` conversations more, at least, as many in each data shard.
         `native` multiplies by the native kernel, which must have been built.
         """
         self.config, self.params, self.mesh, self.native = config, params, mesh, native
         self.shards = mesh.shape[DATA]
         self.per_shard = slots // self.shards
+        self.saved_per_shard = -(-saved // self.shards)
         self._shard = shard_of(config, mesh.shape[MODEL])
         self.dtype = jnp.dtype(dtype)
         programs = Programs(config, self._shard, self.dtype, native)
         specs = parameter_specs(config)
         out = (_SLOTS_SPEC, _MADE_SPEC)
         self._feed = self._compiled(programs.feed, (specs, _SLOTS_SPEC, _FEED_SPEC), out)
-        self._decode = self._compiled(programs.decode, (specs, _SLOTS_SPEC, P(DATA)), out)
+        self._decode = self._compiled(programs.decode, (specs, _SLOTS_SPEC, _ROWS, P()), out)
+        self._copy = self._compiled(
+            programs.copy, (_SLOTS_SPEC, _ROWS, _ROWS), _SLOTS_SPEC, donated=(0,)
+        )
         self._logits = self._compiled(self._all_logits, (specs, P(DATA)), P(DATA), donated=())
         self.slots = self._place(self._empty(slots, context), _SLOTS_SPEC)
 
@@ -68,18 +75,24 @@ class Runner:
         """Compiles every program that serving needs, by running it with nothing to do."""
         for length in CHUNKS:
             self._run_feed([], length)
-        jax.block_until_ready(self.decode([]))
+        self._run_copy([])
+        jax.block_until_ready(self.decode([], 1))
 
     def feed(self, chunks: Sequence[Chunk]) -> Made:
         """Dispatches chunks of prompts, one a data shard at most; row d of it is shard d's."""
         longest = max(chunk.count for chunk in chunks)
         return self._run_feed(chunks, next(length for length in CHUNKS if length >= longest))
 
-    def decode(self, slots: Sequence[int]) -> Made:
-        """Dispatches a step of the given slots; row b of the result is slot b's."""
+    def copy(self, copies: Sequence[Copy]) -> None:
+        """Dispatches copies of rows of the cache, one after the other."""
+        for copy in copies:
+            self._run_copy([copy])
+
+    def decode(self, slots: Sequence[int], steps: int) -> Made:
+        """Dispatches steps of the given slots; row b of the result is slot b's."""
         keep = np.zeros(self.shards * self.per_shard, bool)
         keep[list(slots)] = True
-        self.slots, made = self._decode(self.params, self.slots, keep)
+        self.slots, made = self._decode(self.params, self.slots, keep, np.int32(steps))
         return made
 
     def logits(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
@@ -92,20 +105,29 @@ class Runner:
             tokens[row, : len(ids)] = ids
         return np.asarray(self._logits(self.params, tokens))[: len(rows), :longest]
 
+    def _run_copy(self, copies: Sequence[Copy]) -> None:
+        source = np.zeros(self.shards, np.int32)
+        target = np.full(self.shards, self.per_shard + self.saved_per_shard, np.int32)  # outside
+        for copy in copies:
+            source[copy.shard], target[copy.shard] = copy.source, copy.target
+        self.slots = self._copy(self.slots, source, target)
+
     def _run_feed(self, chunks: Sequence[Chunk], length: int) -> Made:
         rows = self.shards
         tokens = np.zeros((rows, length), np.int32)
+        before = np.zeros((rows, self.slots.cache.length), np.int32)
         slot, start, count = (np.zeros(rows, np.int32) for _ in range(3))
         final = np.zeros(rows, bool)
         sampling = _sampling_rows(rows)
         for chunk in chunks:
             row = chunk.slot // self.per_shard
             end = chunk.start + chunk.count
+            before[row, : chunk.start] = chunk.request.prompt[: chunk.start]
             tokens[row, : chunk.count] = chunk.request.prompt[chunk.start : end]
             slot[row], start[row] = chunk.slot % self.per_shard, chunk.start
             count[row], final[row] = chunk.count, chunk.final
             _set_row(sampling, row, chunk.request.params)
-        feed = Feed(tokens, slot, start, count, final, sampling)  # type: ignore[arg-type]
+        feed = Feed(tokens, before, slot, start, count, final, sampling)  # type: ignore[arg-type]
         self.slots, made = self._feed(self.params, self.slots, feed)
         return made
 
@@ -129,7 +151,8 @@ class Runner:
     def _empty(self, slots: int, context: int) -> Slots:
         config = self.config
         heads = self._shard.kv_heads * self._shard.devices
-        cache = partial(empty_cache, config.num_layers, slots, heads)
+        rows = slots + self.shards * self.saved_per_shard
+        cache = partial(empty_cache, config.num_layers, rows, heads)
         cache = jax.eval_shape(lambda: cache(context, config.key_size, self.dtype))
         return Slots(
             jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), cache),

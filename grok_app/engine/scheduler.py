@@ -1,14 +1,17 @@
 """Who is served next. Plain Python: no device, no threads.
 
 Requests wait in the order of their arrival for one of the slots. A prompt is fed in chunks, one
-between two decode steps, so a newcomer never holds the others up for longer than a chunk takes.
+between two decode steps, and short ones while others talk, so that a newcomer never holds them up
+for long. While nobody waits, several decode steps are planned at once.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from dataclasses import dataclass
 
+from grok_app.engine.prefixes import Prefixes
 from grok_app.engine.request import Request
 from grok_app.errors import EngineBusy
 
@@ -29,21 +32,47 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The next dispatch: chunks of prompts, one a data shard at most, and requests to decode."""
+class Copy:
+    """What one row of a data shard's cache holds, to be put into another too."""
 
+    shard: int
+    source: int
+    target: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The next dispatches.
+
+    Attributes:
+        copies: rows of the cache to copy first, in this order.
+        chunks: parts of prompts, one a data shard at most.
+        decode: requests that get tokens, by slot, and how many: at most `steps`.
+        steps: decode steps.
+    """
+
+    copies: list[Copy]
     chunks: list[Chunk]
-    decode: dict[int, Request]  # by slot
+    decode: dict[int, tuple[Request, int]]
+    steps: int
 
 
 class Scheduler:
     """The waiting line and the slots."""
 
-    def __init__(self, slots: int, queue: int, chunk: int, shards: int = 1):
-        """`queue` requests may wait; `slots` are divided over `shards` in equal runs."""
+    def __init__(
+        self, slots: int, queue: int, chunks: tuple[int, int], shards: int = 1, saved: int = 0
+    ):
+        """`queue` requests may wait; `slots` are divided over `shards` in equal runs.
+
+        `chunks` are the most tokens of a prompt at once, while others talk and while nobody does;
+        each shard's cache has `saved` rows beyond its slots.
+        """
         self.slots: list[Request | None] = [None] * slots
         self.waiting: deque[Request] = deque()
-        self.queue, self.chunk, self.per_shard = queue, chunk, slots // shards
+        self.queue, self.chunks, self.per_shard = queue, chunks, slots // shards
+        self._admissions = itertools.count()
+        self.prefixes = [Prefixes(self.per_shard, saved) for _ in range(shards)]
 
     def add(self, request: Request) -> None:
         """Puts a request in the line.
@@ -80,11 +109,12 @@ class Scheduler:
                 self.waiting.remove(request)
         return gone
 
-    def plan(self) -> Plan:
-        """Admits who waits and says what to dispatch; the requests' counters count it as done."""
-        for slot, request in enumerate(self.slots):
-            if request is None and self.waiting:
-                self.slots[slot] = self.waiting.popleft()
+    def plan(self, most_steps: int = 1) -> Plan:
+        """Admits who waits and says what to dispatch; the requests' counters count it as done.
+
+        Up to `most_steps` decode steps are planned at once where that keeps nobody waiting.
+        """
+        copies = self._admit()
         ready = {
             slot: request
             for slot, request in enumerate(self.slots)
@@ -92,25 +122,61 @@ class Scheduler:
             and request.prefilled == len(request.prompt)
             and request.dispatched < request.room
         }
-        chunks = self._chunks()
-        for request in ready.values():
-            request.dispatched += 1
-        return Plan(chunks, ready)
+        chunks = self._chunks(self.chunks[0 if ready else 1])
+        steps = 1 if chunks or self.waiting else most_steps
+        decode = {slot: (r, min(steps, r.room - r.dispatched)) for slot, r in ready.items()}
+        for request, count in decode.values():
+            request.dispatched += count
+        return Plan(copies, chunks, decode, max((n for _, n in decode.values()), default=0))
 
-    def _chunks(self) -> list[Chunk]:
+    def _admit(self) -> list[Copy]:
+        """Gives free slots to those who wait, each where most of its prompt is known."""
+        copies = []
+        while self.waiting and None in self.slots:
+            request = self.waiting.popleft()
+            shard = self._shard_for(request)
+            admission = self.prefixes[shard].admit(request.prompt, self._free(shard))
+            self.slots[shard * self.per_shard + admission.slot] = request
+            request.admitted = next(self._admissions)
+            request.known = request.prefilled = admission.known
+            copies += [Copy(shard, *pair) for pair in admission.copies]
+        return copies
+
+    def _shard_for(self, request: Request) -> int:
+        """The shard with a free slot that knows most of the prompt, or has most free slots."""
+
+        def merit(shard: int) -> tuple[bool, int, int]:
+            free = len(self._free(shard))
+            return free > 0, self.prefixes[shard].known(request.prompt), free
+
+        return max(range(len(self.prefixes)), key=merit)
+
+    def _free(self, shard: int) -> list[int]:
+        """The free slots of a shard, counted from its first."""
+        first = shard * self.per_shard
+        return [i for i in range(self.per_shard) if self.slots[first + i] is None]
+
+    def _chunks(self, most: int) -> list[Chunk]:
         """The next chunk of the prompt that was admitted first, in each data shard."""
         chunks = []
-        for first in range(0, len(self.slots), self.per_shard):
-            for slot in range(first, first + self.per_shard):
-                request = self.slots[slot]
-                if request is not None and request.prefilled < len(request.prompt):
-                    chunks.append(self._chunk(request, slot))
-                    break
+        for shard in range(len(self.prefixes)):
+            first = shard * self.per_shard
+            unfed = [
+                (request.admitted, slot)
+                for slot, request in enumerate(self.slots[first : first + self.per_shard], first)
+                if request is not None and request.prefilled < len(request.prompt)
+            ]
+            if unfed:
+                chunks.append(self._chunk(min(unfed)[1], most))
         return chunks
 
-    def _chunk(self, request: Request, slot: int) -> Chunk:
+    def _chunk(self, slot: int, most: int) -> Chunk:
+        request = self.slots[slot]
+        assert request is not None
         start = request.prefilled
-        chunk = Chunk(request, slot, start, min(self.chunk, len(request.prompt) - start))
+        chunk = Chunk(request, slot, start, min(most, len(request.prompt) - start))
         request.prefilled += chunk.count
         request.dispatched += chunk.final
+        shard, row = divmod(slot, self.per_shard)
+        self.prefixes[shard].grow(row, request.prompt[start : request.prefilled])
         return chunk

@@ -1,7 +1,7 @@
-"""The conversations on the device, and the two programs that move them on.
+"""The conversations on the device, and the programs that move them on.
 
 Written for one shard of the mesh axis "data": within `shard_map`, B is the slots of the shard.
-B slots, V vocabulary, C tokens of a chunk, L layers, k experts chosen.
+B slots, V vocabulary, C tokens of a chunk, S positions of the cache, L layers, k experts chosen.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from grok_app.engine.sampler import Sampled, Sampling, sample
 from grok_app.model.cache import KVCache
 from grok_app.model.config import GrokConfig
 from grok_app.model.grok import extend
 from grok_app.model.sharding import Shard
+
+MOST_STEPS = 8  # of `decode` in one dispatch
 
 
 @jax.tree_util.register_dataclass
@@ -26,7 +28,8 @@ class Slots:
     """What the device remembers of B conversations.
 
     Attributes:
-        cache: keys and values of all positions before `position`.
+        cache: keys and values of all positions before `position`, in its first B rows; more rows
+            save what may be of use again.
         token: int32 [B], the newest token, not yet in the cache.
         position: int32 [B], where that token stands; the cache's length for an idle slot, whose
             every effect falls outside.
@@ -48,6 +51,7 @@ class Feed:
 
     Attributes:
         tokens: int32 [1, C], padded.
+        before: int32 [1, S], the prompt up to the chunk; what follows is no token.
         slot: int32 [1], within the shard.
         start: int32 [1], the position of the first token.
         count: int32 [1], tokens that are no padding; 0 where the shard has nothing to feed.
@@ -56,6 +60,7 @@ class Feed:
     """
 
     tokens: Array
+    before: Array
     slot: Array
     start: Array
     count: Array
@@ -66,11 +71,11 @@ class Feed:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Made:
-    """The tokens a program made, a row each.
+    """The tokens a program made: steps [1] of `feed`, [MOST_STEPS] of `decode`; a row each.
 
     Attributes:
-        sampled: rows [1] of `feed`, [B] of `decode`.
-        experts: uint8 [L, rows, k], of the pass that made the token.
+        sampled: [steps, rows], rows [1] of `feed`, [B] of `decode`.
+        experts: uint8 [steps, L, rows, k], of the pass that made the token.
     """
 
     sampled: Sampled
@@ -79,12 +84,25 @@ class Made:
 
 @dataclass(frozen=True)
 class Programs:
-    """The two programs of a model, as functions to be compiled."""
+    """The programs of a model, as functions to be compiled."""
 
     config: GrokConfig
     shard: Shard
     dtype: Any
     native: bool
+
+    def copy(self, slots: Slots, source: Array, target: Array) -> Slots:
+        """Puts what row `source` int32 [1] of the cache holds into row `target` too; outside the
+        cache: nothing."""
+
+        def put(rows: Array, axis: int) -> Array:
+            row = jnp.take(rows, source, axis)
+            at = (slice(None),) * axis + (target,)
+            return rows.at[at].set(row, mode="drop")
+
+        cache = slots.cache
+        keys, values = put(cache.keys, 1), put(cache.values, 1)
+        return replace(slots, cache=KVCache(keys, values, put(cache.visible, 0)))
 
     def feed(self, params: Any, slots: Slots, feed: Feed) -> tuple[Slots, Made]:
         """Adds a chunk of a prompt to a slot; after the final one, the reply's first token."""
@@ -93,22 +111,15 @@ class Programs:
         real = offsets < feed.count[:, None]
         positions = jnp.where(real, feed.start[:, None] + offsets, length)
         last = jnp.maximum(feed.count - 1, 0)
-        logits, cache, experts = extend(
-            params,
-            self.config,
-            self.shard,
-            feed.tokens,
-            positions,
-            slots.cache,
-            first_slot=feed.slot[0],
-            at=last,
-            dtype=self.dtype,
-            native=self.native,
+        logits, cache, experts = self._extend(
+            params, feed.tokens, positions, slots.cache, feed.slot[0], last
         )
         slot = jnp.where(feed.count > 0, feed.slot, len(slots.token))  # else outside: no effect
-        fresh = feed.start == 0
-        seen = slots.seen.at[slot].get(mode="fill", fill_value=False) & ~fresh[:, None]
-        seen = seen.at[0, jnp.where(real[0], feed.tokens[0], seen.shape[1])].set(True, mode="drop")
+        vocabulary = logits.shape[-1]
+        known = jnp.where(jnp.arange(feed.before.shape[1]) < feed.start, feed.before[0], vocabulary)
+        chunk = jnp.where(real[0], feed.tokens[0], vocabulary)
+        seen = jnp.zeros(logits.shape, bool)
+        seen = seen.at[0, known].set(True, mode="drop").at[0, chunk].set(True, mode="drop")
         end = feed.start + feed.count
         sampled = sample(logits, seen, end, feed.sampling)
         seen = seen.at[0, sampled.token].max(feed.final)
@@ -123,31 +134,74 @@ class Programs:
             put(slots.seen, seen),
             jax.tree.map(put, slots.sampling, feed.sampling),
         )
-        return slots, Made(sampled, experts[:, 0, last])
+        made = Made(sampled, experts[:, 0, last])
+        return slots, jax.tree.map(lambda array: array[None], made)
 
-    def decode(self, params: Any, slots: Slots, keep: Array) -> tuple[Slots, Made]:
-        """The next token of every slot that `keep` bool [B] names; the others fall idle."""
+    def decode(self, params: Any, slots: Slots, keep: Array, steps: Array) -> tuple[Slots, Made]:
+        """The next `steps` [] tokens of every slot that `keep` bool [B] names; others fall idle.
+
+        So does a slot whose text ends: what is made for it afterwards means nothing.
+        """
         length = slots.cache.length
-        position = jnp.where(keep, slots.position, length)
-        logits, cache, experts = extend(
+        slots = replace(slots, position=jnp.where(keep, slots.position, length))
+
+        def unfinished(carry: tuple[Array, Slots, Made]) -> Array:
+            step, slots, _ = carry
+            return (step < steps) & jnp.any(slots.position < length)
+
+        def body(carry: tuple[Array, Slots, Made]) -> tuple[Array, Slots, Made]:
+            step, slots, made = carry
+            slots, new = self._step(params, slots)
+            made = jax.tree.map(lambda all_, one: all_.at[step].set(one), made, new)
+            return step + 1, slots, made
+
+        one = jax.eval_shape(lambda: self._step(params, slots)[1])
+        made = jax.tree.map(lambda a: jnp.zeros((MOST_STEPS, *a.shape), a.dtype), one)
+        _, slots, made = lax.while_loop(unfinished, body, (jnp.int32(0), slots, made))
+        return slots, made
+
+    def _step(self, params: Any, slots: Slots) -> tuple[Slots, Made]:
+        """The next token of every slot that is not idle."""
+        length, position = slots.cache.length, slots.position
+        logits, cache, experts = self._extend(
             params,
-            self.config,
-            self.shard,
             slots.token[:, None],
             position[:, None],
             slots.cache,
-            at=jnp.zeros_like(position),
-            dtype=self.dtype,
-            native=self.native,
+            0,
+            jnp.zeros_like(position),
         )
         live = position < length
         sampled = sample(logits, slots.seen, position + 1, slots.sampling)
+        goes_on = live & (sampled.token != self.config.eos_token)
         rows = jnp.arange(len(position))
         slots = replace(
             slots,
             cache=cache,
             token=sampled.token,
-            position=jnp.where(live, position + 1, length),
+            position=jnp.where(goes_on, position + 1, length),
             seen=slots.seen.at[rows, sampled.token].max(live),
         )
         return slots, Made(sampled, experts[:, :, 0])
+
+    def _extend(
+        self,
+        params: Any,
+        tokens: Array,
+        positions: Array,
+        cache: KVCache,
+        first_slot: Array | int,
+        at: Array,
+    ) -> tuple[Array, KVCache, Array]:
+        return extend(
+            params,
+            self.config,
+            self.shard,
+            tokens,
+            positions,
+            cache,
+            first_slot,
+            at,
+            dtype=self.dtype,
+            native=self.native,
+        )

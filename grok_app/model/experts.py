@@ -10,7 +10,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jax import Array, lax
 
-_BLOCK_ROWS = 64  # rows of one expert computed together; its weights are widened once a block
+_BLOCK_ROWS = 32  # rows of one expert computed together; its weights are widened once a block
 
 
 def mix(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import grok_app
+from grok_app.engine.slots import MOST_STEPS
 from grok_app.errors import EngineBusy, EngineFailed, RequestError
 
 SAMPLED = {"temperature": 1.0, "top_p": 0.95, "repetition_penalty": 1.1}
@@ -17,6 +18,14 @@ SAMPLED = {"temperature": 1.0, "top_p": 0.95, "repetition_penalty": 1.1}
 @pytest.fixture(scope="module")
 def engine(mini: Path) -> Iterator[grok_app.Engine]:
     engine = grok_app.load(mini, mesh=(1, 1), dtype="float32", slots=4, queue=4)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def forgetful(mini: Path) -> Iterator[grok_app.Engine]:
+    """An engine that remembers one prompt, the newest."""
+    engine = grok_app.load(mini, mesh=(1, 1), dtype="float32", slots=1, saved=0)
     yield engine
     engine.close()
 
@@ -117,13 +126,40 @@ def test_stopping_frees_the_slot(engine) -> None:
     generation.close()
 
 
-def test_stopping_takes_at_most_two_steps_more(engine) -> None:
+def test_stopping_takes_at_most_two_steps_more_where_somebody_waits(engine) -> None:
+    many = [engine.generate(prompt(i, 10), max_tokens=240, temperature=0) for i in range(5)]
+    next(many[0])
+    many[0].close()
+    request = many[0]._request
+    next(many[4])
+    assert request.dispatched - request.delivered <= 3
+    for generation in many:
+        generation.close()
+
+
+def test_stopping_takes_at_most_two_dispatches_more(engine) -> None:
     generation = engine.generate(prompt(4, 10), max_tokens=240, temperature=0)
     next(generation)
     generation.close()
     wait_until(lambda: idle(engine))
     request = generation._request
-    assert request.dispatched - request.delivered <= 3
+    assert request.dispatched - request.delivered <= 2 * MOST_STEPS + 1
+
+
+def test_a_reused_beginning_changes_no_token(engine, forgetful) -> None:
+    """Turn after turn, and from a common preamble: the tokens of an engine that knows nothing."""
+    preamble = prompt(11, 40)
+    talks = [[*preamble, *prompt(20 + i, 60)] for i in range(7)]  # more than there are slots
+    for turn in range(3):
+        for i, talk in enumerate(talks):
+            settings = {"max_tokens": 12, "seed": 10 * turn + i} | SAMPLED
+            warm = engine.generate(talk, **settings)
+            reply = tokens(warm)
+            assert warm.known >= (40 if i or turn else 0)
+            tokens(forgetful.generate(prompt(99, 30), max_tokens=1))  # all that it knows now
+            cold = forgetful.generate(talk, **settings)
+            assert (tokens(cold), cold.known) == (reply, 0)
+            talk += [*reply, *prompt(turn, 9)]
 
 
 def test_a_forgotten_generation_frees_the_slot(engine) -> None:
@@ -232,7 +268,7 @@ def test_a_fault_of_the_engine_reaches_everybody_who_waits(
     waiting = engine.generate(prompt(1, 5), max_tokens=5)
     next(running)
 
-    def broken(slots: object) -> None:
+    def broken(slots: object, steps: int) -> None:
         raise RuntimeError("the device has gone")
 
     monkeypatch.setattr(engine._runner, "decode", broken)

@@ -1,0 +1,86 @@
+"""A prompt begins where its beginning is known, and nothing is known that is not there."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grok_app.engine.prefixes import SHORTEST, Prefixes
+
+PREAMBLE = list(range(SHORTEST))
+
+
+def talk(number: int, length: int = 30) -> list[int]:
+    return [*PREAMBLE, *[1000 + number] * length]
+
+
+def serve(prefixes: Prefixes, prompt: list[int], free: list[int]):
+    admission = prefixes.admit(prompt, free)
+    prefixes.grow(admission.slot, prompt[admission.known :])
+    return admission
+
+
+def test_a_new_prompt_is_not_known() -> None:
+    admission = Prefixes(2, 0).admit(talk(1), [0, 1])
+    assert (admission.known, admission.copies) == (0, ())
+
+
+def test_the_last_token_is_always_computed() -> None:
+    prefixes = Prefixes(1, 0)
+    serve(prefixes, talk(1), [0])
+    assert prefixes.admit(talk(1), [0]).known == len(talk(1)) - 1
+
+
+def test_a_preamble_is_copied_from_whoever_has_it() -> None:
+    prefixes = Prefixes(2, 0)
+    first = serve(prefixes, talk(1), [0, 1])
+    (other,) = {0, 1} - {first.slot}
+    admission = serve(prefixes, talk(2), [other])
+    assert admission.known == SHORTEST
+    assert admission.copies == ((first.slot, other),)
+
+
+def test_a_beginning_too_short_is_not_copied() -> None:
+    prefixes = Prefixes(2, 0)
+    serve(prefixes, PREAMBLE[:-1] + [1] * 9, [0])
+    assert prefixes.admit(PREAMBLE[:-1] + [2] * 9, [1]).known == 0
+
+
+def test_the_slot_longest_unused_is_taken_and_what_it_held_is_saved() -> None:
+    prefixes = Prefixes(2, 1)
+    serve(prefixes, talk(1), [0])
+    serve(prefixes, [7] * 40, [1])
+    admission = serve(prefixes, [8] * 40, [0, 1])
+    assert admission.slot == 0
+    assert admission.copies == ((0, 2),)
+    back = serve(prefixes, [*talk(1), 5], [1])
+    assert back.known == len(talk(1))
+    assert back.copies == ((2, 1),)  # to save what slot 1 held, row 2 would have to be lost
+
+
+def test_what_is_held_elsewhere_is_not_saved_twice() -> None:
+    prefixes = Prefixes(2, 2)
+    serve(prefixes, talk(1), [0])
+    serve(prefixes, [*talk(1), 5, 6], [1])
+    assert serve(prefixes, [9] * 40, [0]).copies == ()
+
+
+# A model of the cache: rows of tokens, on which admissions act as the device would.
+@given(data=st.data(), slots=st.integers(1, 3), saved=st.integers(0, 3))
+@settings(max_examples=200)
+def test_what_is_called_known_is_there(data: st.DataObject, slots: int, saved: int) -> None:
+    prefixes = Prefixes(slots, saved)
+    cache: list[list[int]] = [[] for _ in range(slots + saved)]
+    heads = [PREAMBLE, PREAMBLE[::-1], []]
+    for _ in range(data.draw(st.integers(1, 12))):
+        tail = data.draw(st.lists(st.integers(0, 1), min_size=1, max_size=40))
+        prompt = data.draw(st.sampled_from(heads)) + tail
+        free = data.draw(st.lists(st.integers(0, slots - 1), min_size=1, unique=True))
+        admission = prefixes.admit(prompt, free)
+        assert admission.slot in free
+        for source, target in admission.copies:
+            assert target == admission.slot or target >= slots  # nobody else is disturbed
+            cache[target] = list(cache[source])
+        assert admission.known < len(prompt)
+        assert cache[admission.slot][: admission.known] == prompt[: admission.known]
+        fed = data.draw(st.integers(admission.known, len(prompt)))  # it may be cancelled
+        cache[admission.slot][admission.known :] = prompt[admission.known : fed]
+        prefixes.grow(admission.slot, prompt[admission.known : fed])
