@@ -264,7 +264,7 @@ class Engine:
         delivered = 0
         for row, request, count, last in dispatch.owners:
             for step in range(count):
-                if request.finished or request.cancelled.is_set():
+                if request.gone:
                     break
                 at_end = last and step == count - 1
                 request.deliver(self._token(made, (step, row), request.params, at_end))

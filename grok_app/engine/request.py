@@ -110,6 +110,11 @@ class Request:
         default_factory=queue.SimpleQueue
     )
 
+    @property
+    def gone(self) -> bool:
+        """Whether nothing more is to be made for it."""
+        return self.finished or self.cancelled.is_set()
+
     def deliver(self, token: Token) -> None:
         """Hands a token to the caller; the request is finished where the token says so."""
         self.delivered += 1

@@ -60,12 +60,9 @@ def sample(logits: Array, seen: Array, position: Array, sampling: Sampling) -> S
     penalty = sampling.repetition_penalty[:, None]
     penalized = jnp.where(logits > 0, logits / penalty, logits * penalty)
     scores = jnp.where(seen, penalized, logits)
-    greedy = jnp.argmax(scores, axis=-1)
-    token = lax.cond(
-        jnp.any(sampling.temperature > 0),
-        lambda: jnp.where(sampling.temperature > 0, _draw(scores, position, sampling), greedy),
-        lambda: greedy,
-    )
+    drawn = jnp.any(sampling.temperature > 0)
+    scores = lax.cond(drawn, lambda: _perturbed(scores, position, sampling), lambda: scores)
+    token = _argmax(scores)
     logprobs = jax.nn.log_softmax(logits)
     most = min(MOST_LOGPROBS, logits.shape[-1])
     top_logprob, top = lax.cond(
@@ -77,26 +74,39 @@ def sample(logits: Array, seen: Array, position: Array, sampling: Sampling) -> S
     return Sampled(token.astype(jnp.int32), logprob, top, top_logprob)
 
 
-def _draw(scores: Array, position: Array, sampling: Sampling) -> Array:
-    """Tokens [B] drawn after temperature and filters, by the Gumbel-max trick."""
-    temperature = jnp.where(sampling.temperature > 0, sampling.temperature, 1.0)
-    scores = scores / temperature[:, None]
-    filtered = jnp.any((sampling.top_p < 1) | (sampling.top_k > 0) | (sampling.min_p > 0))
-    scores = lax.cond(filtered, lambda: _filter(scores, sampling), lambda: scores)
+def _argmax(scores: Array) -> Array:
+    """The first of the largest in each row [B], as `jnp.argmax`, but several times as fast on a
+    processor."""
+    return lax.top_k(scores, 1)[1][:, 0]
+
+
+def _perturbed(scores: Array, position: Array, sampling: Sampling) -> Array:
+    """Scores whose largest is a draw after temperature and filters, by the Gumbel-max trick; those
+    of greedy rows as they are."""
+    greedy = sampling.temperature[:, None] <= 0
+    scaled = scores / jnp.where(greedy, 1.0, sampling.temperature[:, None])
 
     def noise(seed: Array, position: Array) -> Array:
         key = jax.random.fold_in(jax.random.key(seed), position)
         return jax.random.gumbel(key, scores.shape[1:])
 
-    return jnp.argmax(scores + jax.vmap(noise)(sampling.seed, position), axis=-1)
+    drawn = _filter(scaled, sampling) + jax.vmap(noise)(sampling.seed, position)
+    return jnp.where(greedy, scores, drawn)
 
 
 def _filter(scores: Array, sampling: Sampling) -> Array:
     """Scores with all but the tokens kept by top-k, then top-p, then min-p made impossible."""
-    scores = jnp.where(keep_top_k(scores, sampling.top_k), scores, _NEVER)
-    kept = keep_top_p(scores, sampling.top_p)
+    scores = _kept(jnp.any(sampling.top_k > 0), keep_top_k, scores, sampling.top_k)
+    scores = _kept(jnp.any(sampling.top_p < 1), keep_top_p, scores, sampling.top_p)
     floor = jnp.max(scores, axis=-1, keepdims=True) + jnp.log(sampling.min_p)[:, None]
-    return jnp.where(kept & (scores >= floor), scores, _NEVER)
+    return jnp.where(scores >= floor, scores, _NEVER)
+
+
+def _kept(
+    wanted: Array, keep: Callable[[Array, Array], Array], scores: Array, limit: Array
+) -> Array:
+    """Scores with all but those that `keep` keeps made impossible; no work if unwanted."""
+    return lax.cond(wanted, lambda: jnp.where(keep(scores, limit), scores, _NEVER), lambda: scores)
 
 
 def keep_top_k(scores: Array, top_k: Array) -> Array:

@@ -80,11 +80,12 @@ class Scheduler:
         Raises:
             EngineBusy: the line is full.
         """
-        free = self.slots.count(None)
-        if len(self.waiting) >= self.queue + free:
+        free = sum(r is None or r.gone for r in self.slots)
+        waiting = sum(not r.gone for r in self.waiting)
+        if waiting >= self.queue + free:
             raise EngineBusy(
-                f"all {len(self.slots)} slots are taken and {len(self.waiting)} requests wait "
-                "already; try again in a moment"
+                f"all {len(self.slots)} slots are taken and {waiting} requests wait already; "
+                "try again in a moment"
             )
         self.waiting.append(request)
 
@@ -101,7 +102,7 @@ class Scheduler:
 
     def sweep(self) -> list[Request]:
         """Takes out the requests that are finished or cancelled, and returns them."""
-        gone = [r for r in (*self.waiting, *self.running()) if r.finished or r.cancelled.is_set()]
+        gone = [r for r in (*self.waiting, *self.running()) if r.gone]
         for request in gone:
             if request in self.slots:
                 self.slots[self.slots.index(request)] = None

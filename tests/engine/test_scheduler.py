@@ -81,8 +81,8 @@ def test_a_cancelled_line_makes_room() -> None:
     with pytest.raises(EngineBusy):
         scheduler.add(request())
     gone.cancelled.set()
-    scheduler.sweep()
     scheduler.add(request())
+    assert scheduler.sweep() == [gone]
 
 
 def test_several_steps_at_once_while_nobody_waits() -> None:
