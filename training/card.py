@@ -77,7 +77,6 @@ def card(
             ("", "", "told apart"),
             ((one, other, f"{share:.0%}") for one, other, share in replies["told_apart"]),
         ),
-        shown=len(replies["exchanges"]),
         exchanges=table(
             ("user", "persona", "reply"),
             ((e["user"], e["persona"], e["reply"]) for e in replies["exchanges"]),

@@ -35,7 +35,6 @@ from training.transcripts import introduce
 
 OPENINGS = 200
 LONGEST = 80  # tokens, within which a reply should end by itself
-SHOWN = 20  # exchanges
 NAMES = ("Alex", "Sam")  # where an opening has a gap for the speaker's name, or for the other's
 
 Report = dict[str, Any]
@@ -133,7 +132,8 @@ def converse(engine: Engine, personas: Sequence[Persona], talks: Talks) -> Repor
 
     Returns:
         "openings", their number; "personas", `figures` by name; "told_apart", pairs of names with
-        the judge's share; "exchanges", some openings and replies, taken in turn from the personas.
+        the judge's share; "exchanges", every opening that a persona suggests, and its reply: a
+        card may show these, for they are not the corpus' text.
     """
     texts = openings(talks)
     said = {persona.name: replies_of(engine, persona, texts) for persona in personas}
@@ -141,16 +141,20 @@ def converse(engine: Engine, personas: Sequence[Persona], talks: Talks) -> Repor
         (one, other, told_apart([r.text for r in said[one]], [r.text for r in said[other]]))
         for one, other in combinations(said, 2)
     ]
-    names = [persona.name for persona in personas]
-    shown = ((at, names[at % len(names)]) for at in range(min(SHOWN, len(texts))))
     return {
         "openings": len(texts),
         "personas": {p.name: figures(said[p.name], p) for p in personas},
         "told_apart": pairs,
-        "exchanges": [
-            {"persona": name, "user": texts[at], "reply": said[name][at].text} for at, name in shown
-        ],
+        "exchanges": [exchange for p in personas for exchange in _suggested(engine, p)],
     }
+
+
+def _suggested(engine: Engine, persona: Persona) -> list[dict[str, str]]:
+    replies = replies_of(engine, persona, persona.suggestions)
+    return [
+        {"persona": persona.name, "user": opening, "reply": reply.text}
+        for opening, reply in zip(persona.suggestions, replies, strict=True)
+    ]
 
 
 def show(report: Report) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 import grok_app
 from grok_app.chat import Persona, Turn
-from grok_app.chat.persona import load_persona
+from grok_app.chat.persona import load_persona, load_personas
 from grok_app.web.reply import Reply as AppReply
 from tests.app_process import ROOT
 from training.held_out import Talks
@@ -108,6 +108,12 @@ def test_all_personas_are_asked_and_compared(
     ((one, other, share),) = report["told_apart"]
     assert (one, other) == ("Grok", "Cynic")
     assert 0 <= share <= 1
-    assert [e["persona"] for e in report["exchanges"]] == ["Grok", "Cynic"] * 6
-    assert [e["user"] for e in report["exchanges"]] == openings(TALKS)
+    assert [(e["persona"], e["user"]) for e in report["exchanges"]] == [
+        (persona.name, opening) for persona in (grok, cynic) for opening in persona.suggestions
+    ]
     assert report["exchanges"][0]["user"] in show(report)
+
+
+def test_the_personas_suggest_twenty_openings_to_show() -> None:
+    personas = [p for p in load_personas(ROOT / "prompts") if p.labels]
+    assert len({opening for p in personas for opening in p.suggestions}) == 20
