@@ -5,6 +5,8 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 DEV := $(VENV)/requirements-dev.installed
+WORK := training/work
+STATE := $(WORK)/run/state.npz
 
 .DEFAULT_GOAL := help
 
@@ -35,6 +37,17 @@ format: $(DEV) ## mend style and format where that can be done by a program
 .PHONY: train
 train: $(DEV) ## train the default model from text: make train ARGS="--corpus DIR --minutes 60"
 	@$(PY) -m training $(ARGS)
+
+.PHONY: evaluate
+evaluate: $(DEV) ## measure the default model: make evaluate ARGS="--corpus DIR"
+	@mkdir -p $(WORK)
+	@$(PY) -m training.evaluate assets/nano --json $(WORK)/evaluation.json \
+	  $(if $(wildcard $(STATE)),--floats $(STATE)) $(ARGS)
+	@$(PY) -m training.replies assets/nano --json $(WORK)/replies.json $(ARGS)
+
+.PHONY: card
+card: $(DEV) ## write its card after that: make card ARGS="--machine 'a laptop of two cores'"
+	@$(PY) -m training.card $(ARGS)
 
 # A stamp file is newer than the list of requirements that it stands for.
 $(DEV): requirements-dev.txt requirements.txt | $(PY)

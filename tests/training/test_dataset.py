@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
-from random import Random
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,52 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 
+from tests.training.made import TINY
 from training.batches import CYCLE, Batches, window_starts
-from training.corpus import DIALOGUES, PROSE, CorpusError, read_dialogues
+from training.corpus import CorpusError, read_dialogues
 from training.dataset import prepare, read_summary
 from training.pools import Recipe
 from training.tokenizer import END
 from training.transcripts import transcript
 
-RECIPE = Recipe(vocabulary=400, variants=2)
+RECIPE = Recipe(vocabulary=TINY.vocab_size, variants=2)
 MIXTURE = {"plain": 0.5, "dialogues": 0.25, "prose": 0.25}
-WORDS = (
-    "the",
-    "old",
-    "house",
-    "by",
-    "a",
-    "river",
-    "is",
-    "where",
-    "nobody",
-    "ever",
-    "swims",
-    "cold",
-)
-
-
-def sentence(rng: Random) -> str:
-    return " ".join(rng.choices(WORDS, k=rng.randint(3, 12))).capitalize() + "."
-
-
-def write(path: Path, lines: list[dict[str, Any]]) -> None:
-    path.write_bytes(gzip.compress(b"".join(json.dumps(line).encode() + b"\n" for line in lines)))
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder, rng = tmp_path_factory.mktemp("corpus"), Random(0)
-    talks = [[sentence(rng) for _ in range(rng.randint(2, 30))] for _ in range(300)]
-    books = ["\n\n".join(sentence(rng) for _ in range(100)) for _ in range(60)]
-    write(folder / DIALOGUES, [{"source": "chat", "turns": turns} for turns in talks])
-    write(folder / PROSE, [{"source": "books", "title": "", "text": text} for text in books])
-    return folder
-
-
-@pytest.fixture(scope="module")
-def packed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepare(corpus, RECIPE, tmp_path_factory.mktemp("work"))
 
 
 def documents(folder: Path, pool: str) -> list[str]:

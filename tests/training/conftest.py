@@ -1,0 +1,24 @@
+"""What the tests of training share: a small corpus, and its tokens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.training.made import TINY, write_corpus
+from training.dataset import prepare
+from training.pools import Recipe
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of text that means nothing."""
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="session")
+def packed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The corpus as tokens for the tiny model."""
+    recipe = Recipe(vocabulary=TINY.vocab_size, variants=2)
+    return prepare(corpus, recipe, tmp_path_factory.mktemp("work"))

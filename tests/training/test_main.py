@@ -1,0 +1,96 @@
+"""`python -m training`, as a person runs it: stopped, gone on with, refused."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+import grok_app
+from grok_app.model.config import GrokConfig
+from tests.app_process import ROOT, environment
+from tests.training.made import TINY
+from training.progress import read_log
+
+LONGEST_WAIT = 300  # seconds
+
+pytestmark = pytest.mark.slow
+
+
+def start(corpus: Path, folder: Path, config: GrokConfig, minutes: str) -> subprocess.Popen[str]:
+    (folder / "sizes").mkdir(exist_ok=True)
+    (folder / "sizes" / "config.json").write_text(json.dumps(asdict(config)))
+    places = [f"--{name}={folder / name}" for name in ("work", "out")]
+    options = [f"--corpus={corpus}", f"--model={folder / 'sizes'}", f"--minutes={minutes}"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "training", *options, *places],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    try:
+        return process.communicate(timeout=LONGEST_WAIT)[0]
+    finally:
+        process.kill()
+
+
+@pytest.fixture(scope="module")
+def folder(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that Ctrl+C stopped once it had logged something."""
+    folder = tmp_path_factory.mktemp("training")
+    process = start(corpus, folder, TINY, "60")
+    deadline = time.monotonic() + LONGEST_WAIT
+    while process.poll() is None and not read_log(folder / "work" / "run" / "log.jsonl"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    output = ended(process)
+    assert process.returncode == 0, output
+    assert "stopping after this step" in output
+    return folder
+
+
+def steps(folder: Path) -> int:
+    return int(read_log(folder / "work" / "run" / "log.jsonl")[-1]["step"])
+
+
+def test_ctrl_c_saves_and_exports_a_model_that_talks(folder: Path) -> None:
+    assert (folder / "work" / "run" / "state.npz").exists()
+    engine = grok_app.load(folder / "out", mesh=(1, 1), slots=1)
+    try:
+        text = "".join(p.text for p in engine.generate("A: The old", max_tokens=8, seed=1))
+    finally:
+        engine.close()
+    assert text
+
+
+def test_less_time_than_the_run_has_had_only_exports(corpus: Path, folder: Path) -> None:
+    before = steps(folder)
+    exported = folder / "out" / "ckpt-0" / "tensor00000_000"
+    bytes_before = exported.read_bytes()
+    exported.unlink()
+    process = start(corpus, folder, TINY, "0.001")
+    output = ended(process)
+    assert process.returncode == 0, output
+    assert exported.read_bytes() == bytes_before
+    assert steps(folder) == before
+
+
+def test_a_run_of_other_sizes_is_refused(corpus: Path, folder: Path) -> None:
+    process = start(corpus, folder, replace(TINY, num_layers=3), "60")
+    output = ended(process)
+    assert process.returncode == 2
+    assert "error: " in output
+    assert "model of other sizes: remove it" in output
+    assert "Traceback" not in output

@@ -1,0 +1,53 @@
+"""Training's forward pass is serving's; its loss reaches every parameter."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from grok_app.model.attention import capped
+from tests.training.made import TINY, served_logits
+from training.attention import attend_causal
+from training.model import logits_of, loss
+from training.weights import random_parameters
+
+TOKENS = jnp.asarray(np.random.default_rng(0).integers(4, TINY.vocab_size, (3, 33)), jnp.int32)
+
+
+def test_training_and_serving_compute_the_same() -> None:
+    """Up to training's rounding to bfloat16; 99 tokens are too few to be short of seats.
+
+    By quantiles: where two experts are close, rounding may choose the other one.
+    """
+    params = random_parameters(TINY)
+    trained, _ = jax.jit(lambda params: logits_of(params, TINY, TOKENS))(params)
+    served = served_logits(params, TOKENS)
+    apart = np.abs(np.asarray(trained) - served)
+    assert np.quantile(apart, 0.5) < 0.01
+    assert np.quantile(apart, 0.9) < 0.02
+    assert np.std(served) > 0.3
+
+
+def test_every_parameter_has_a_finite_gradient() -> None:
+    gradients, parts = jax.jit(jax.grad(lambda p: loss(p, TINY, TOKENS), has_aux=True))(
+        random_parameters(TINY)
+    )
+    assert float(parts["loss"]) == pytest.approx(np.log(TINY.vocab_size), abs=0.5)
+    for path, gradient in jax.tree_util.tree_leaves_with_path(gradients):
+        assert np.isfinite(gradient).all(), path
+        assert np.any(gradient), path
+
+
+@pytest.mark.parametrize("length", [5, 128, 300])
+def test_attention_in_blocks_is_attention(length: int) -> None:
+    rng = np.random.default_rng(length)
+    q, k, v = (
+        jnp.asarray(rng.standard_normal((2, length, heads, 8)), jnp.bfloat16).astype(jnp.float32)
+        for heads in (4, 2, 2)
+    )
+    scores = capped(jnp.einsum("btgrh,bsgh->bgrts", 0.5 * q.reshape(2, length, 2, 2, 8), k))
+    scores = jnp.where(jnp.tril(jnp.ones((length, length), bool)), scores, -jnp.inf)
+    plain = jnp.einsum("bgrts,bsgh->btgrh", jax.nn.softmax(scores), v).reshape(2, length, 32)
+    np.testing.assert_allclose(attend_causal(q, k, v, 0.5), plain, atol=0.02)

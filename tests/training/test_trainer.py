@@ -1,0 +1,114 @@
+"""A run that was stopped goes on exactly; a longer one goes on from before the decay."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from tests.training.made import TINY
+from training.optimizer import DECAY_PART, PEAK, WARMUP_STEPS, learning_rate
+from training.progress import LOG_EVERY, Progress, read_log
+from training.state import State, StateError
+from training.trainer import resume, train
+
+TEN_STEPS = 10 / 60  # minutes, when every step takes a second
+
+
+def ticking() -> Callable[[], float]:
+    """A clock that goes on by a second each time it is looked at, twice a step and once between."""
+    return map(float, count()).__next__
+
+
+def stop_after(steps: int) -> Callable[[], bool]:
+    asked = count()
+    return lambda: next(asked) >= steps
+
+
+def run(data: Path, folder: Path, minutes: float, steps: int = 1000) -> State:
+    folder.mkdir(exist_ok=True)
+    state = resume(TINY, minutes, folder)
+    return train(TINY, state, data, minutes, folder, stop_after(steps), ticking())
+
+
+def bytes_of(state: State) -> list[bytes]:
+    counters = np.array([state.step, state.tokens, state.seconds]).tobytes()
+    leaves = jax.tree.leaves((state.params, state.moments))
+    return [counters, *(np.asarray(leaf).tobytes() for leaf in leaves)]
+
+
+@pytest.fixture(scope="module")
+def through(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[State, Path]:
+    folder = tmp_path_factory.mktemp("through")
+    return run(packed, folder, TEN_STEPS), folder
+
+
+def test_a_stopped_run_goes_on_bit_for_bit(
+    packed: Path, through: tuple[State, Path], tmp_path: Path
+) -> None:
+    stopped = run(packed, tmp_path, TEN_STEPS, steps=4)
+    assert (stopped.step, stopped.seconds) == (4, 4.0)
+    resumed = run(packed, tmp_path, TEN_STEPS)
+    assert resumed.step == 10
+    assert bytes_of(resumed) == bytes_of(through[0])
+    assert bytes_of(State.load(tmp_path / "state.npz", TINY)) == bytes_of(through[0])
+
+
+def test_a_run_learns(packed: Path, through: tuple[State, Path]) -> None:
+    assert through[0].tokens == 6 * 2048 + 4 * 4096
+    fresh = bytes_of(State.new(TINY))
+    changed = [one != other for one, other in zip(bytes_of(through[0]), fresh, strict=True)]
+    assert sum(changed) >= len(changed) - 1  # the last rate of this run may be zero as at first
+
+
+def test_a_longer_run_goes_on_from_before_the_decay(through: tuple[State, Path]) -> None:
+    _, folder = through
+    longer = resume(TINY, 2 * TEN_STEPS, folder)
+    assert longer.seconds == 10 * (1 - DECAY_PART)
+    assert bytes_of(longer) == bytes_of(State.load(folder / "stable.npz", TINY))
+
+
+def test_a_run_not_prolonged_past_the_decay_keeps_its_end(through: tuple[State, Path]) -> None:
+    state, folder = through
+    assert bytes_of(resume(TINY, TEN_STEPS, folder)) == bytes_of(state)
+    assert bytes_of(resume(TINY, 0, folder)) == bytes_of(state)
+
+
+def test_a_new_run_begins_where_there_is_none(tmp_path: Path) -> None:
+    assert resume(TINY, 1, tmp_path).step == 0
+
+
+def test_a_state_of_other_sizes_is_refused(through: tuple[State, Path]) -> None:
+    with pytest.raises(StateError, match="other sizes"):
+        State.load(through[1] / "state.npz", replace(TINY, widening_factor=8))
+
+
+def test_the_log_loses_the_lines_of_steps_that_were_not_kept(tmp_path: Path) -> None:
+    path, state = tmp_path / "log.jsonl", State.new(TINY)
+    lines = [{"step": step, "loss": 5.0} for step in (20, 40, 60)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    state.step = 40
+    progress = Progress(path, state, 60.0)
+    for step in range(41, 41 + LOG_EVERY):
+        state.step, state.tokens, state.seconds = step, state.tokens + 100, state.seconds + 0.5
+        progress.add(state, {"loss": float(step % 2)}, 0.001, 16)
+    progress.close()
+    assert read_log(path)[:2] == lines[:2]
+    (last,) = read_log(path)[2:]
+    assert last == {
+        **{"step": 60, "tokens": 2000, "seconds": 10.0, "rate": 0.001, "length": 16},
+        **{"speed": 200, "loss": 0.5},
+    }
+
+
+def test_the_rate_warms_up_holds_and_decays_to_zero() -> None:
+    assert learning_rate(0, 0.0) == pytest.approx(PEAK / WARMUP_STEPS)
+    assert learning_rate(WARMUP_STEPS, 0.3) == PEAK
+    assert learning_rate(10_000, 1 - DECAY_PART / 2) == pytest.approx(PEAK / 2)
+    assert learning_rate(10_000, 1.0) == 0

@@ -1,0 +1,193 @@
+"""Writes a model's card from the figures measured: `python -m training.card --machine TEXT`.
+
+The words stand in card.md; this fills in what evaluation.json, replies.json and the run's log say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from grok_app.checkpoint.folder import read_config
+from grok_app.errors import CheckpointError
+from grok_app.model.config import GrokConfig
+from training.corpus import HELD_OUT_EVERY
+from training.curve import LogError, draw, read_run
+from training.dataset import WORK
+from training.optimizer import DECAY_PART, PEAK
+from training.trainer import PHASES
+
+WORDS = Path(__file__).parent / "card.md"
+
+GEMMA = {  # gemma-3-270m, Q4_K_M, measured in the same way
+    "chitchat": 1.178,
+    "persona-chat": 0.693,
+    "topical-chat": 1.097,
+    "schema-guided": 1.005,
+    "mean": 0.993,
+}
+
+Report = Mapping[str, Any]
+
+
+def card(
+    config: GrokConfig,
+    evaluation: Report,
+    replies: Report,
+    log: Sequence[Report],
+    machine: str,
+) -> str:
+    """The card as Markdown.
+
+    Args:
+        config: the model's sizes.
+        evaluation, replies: the figures of `training.evaluate` and `training.replies`.
+        log: the lines of the run's log.
+        machine: what it was trained on.
+    """
+    last = log[-1]
+    return Template(WORDS.read_text("utf-8")).substitute(
+        million=f"{evaluation['parameters'] / 1e6:.1f}",
+        active=f"{evaluation['active_parameters'] / 1e6:.1f}",
+        megabytes=f"{evaluation['megabytes']:.1f}",
+        architecture=table(("", ""), _architecture(config)),
+        held_every=f"One in {HELD_OUT_EVERY}",
+        command=f'    make train ARGS="--corpus DIR --minutes {round(last["seconds"] / 60)}"',
+        time=f"{last['seconds'] / 3600:.1f} hours",
+        machine=escape(machine),
+        tokens=f"{last['tokens'] / 1e6:.1f}",
+        steps=f"{last['step']:,}",
+        peak=f"{PEAK:g}",
+        decay=f"{DECAY_PART:.0%}",
+        phases=_phases(config),
+        bits=_bits(evaluation["bits_per_byte"]),
+        int8=_int8(evaluation),
+        choices=_shares(evaluation["choices"]),
+        facts=_shares(evaluation["facts"]),
+        experts=_experts(evaluation["experts"]),
+        openings=replies["openings"],
+        replies=_replies(replies["personas"]),
+        apart=table(
+            ("", "", "told apart"),
+            ((one, other, f"{share:.0%}") for one, other, share in replies["told_apart"]),
+        ),
+        exchanges=table(
+            ("user", "persona", "reply"),
+            ((e["user"], e["persona"], e["reply"]) for e in replies["exchanges"]),
+        ),
+    )
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table whose cells show their text as it is."""
+    lines = [head, ["---"] * len(head), *([escape(str(cell)) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    return _MARKS.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+_MARKS = re.compile(r"[\\`*_\[\]<>#|~&$@:]|(?<=www)\.")
+
+
+def _architecture(config: GrokConfig) -> Iterable[tuple[str, object]]:
+    experts = f"{config.num_experts} of {config.ffn_size} wide, {config.num_selected_experts} used"
+    return (
+        ("layers, width", f"{config.num_layers}, {config.emb_size}"),
+        ("attention", f"{config.num_q_heads} query heads, {config.num_kv_heads} key/value heads"),
+        ("head size", config.key_size),
+        ("experts", f"{experts} by a token"),
+        ("vocabulary", f"{config.vocab_size}, SentencePiece with byte fallback"),
+        ("context", f"{config.sequence_len} tokens"),
+    )
+
+
+def _phases(config: GrokConfig) -> str:
+    rows = [
+        (
+            f"{phase.until:.0%}",
+            int(phase.context * config.sequence_len),
+            phase.tokens,
+            ", ".join(f"{name} {share:.0%}" for name, share in phase.mixture.items()),
+        )
+        for phase in PHASES
+    ]
+    return table(("until", "tokens a row", "tokens a step", "text"), rows)
+
+
+def _bits(bits: Mapping[str, float]) -> str:
+    rows = [
+        (source, f"{value:.3f}", f"{GEMMA[source]:.3f}" if source in GEMMA else "")
+        for source, value in bits.items()
+    ]
+    return table(("", "this model", "gemma-3-270m"), rows)
+
+
+def _int8(evaluation: Report) -> str:
+    if "int8_cost" not in evaluation:
+        return ""
+    return f"\nRounding the weights to int8 costs {evaluation['int8_cost']:.4f} bits per byte.\n"
+
+
+def _shares(shares: Mapping[str, float]) -> str:
+    return table(("", "right"), ((name, f"{share:.0%}") for name, share in shares.items()))
+
+
+def _experts(layers: Sequence[Sequence[float]]) -> str:
+    rows = ((n, f"{min(layer):.1%}", f"{max(layer):.1%}") for n, layer in enumerate(layers))
+    return table(("layer", "least", "most"), rows)
+
+
+def _replies(personas: Mapping[str, Report]) -> str:
+    rows = [
+        (
+            name,
+            *(f"{row[key]:.1%}" for key in ("ended", "labels", "repeats", "empty")),
+            f"{row['median_words']:g}",
+        )
+        for name, row in personas.items()
+    ]
+    return table(("", "ended", "label", "repeats", "empty", "median words"), rows)
+
+
+def main() -> int:
+    """Writes MODEL_CARD.md and learning_curve.png; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.card", description="Writes a model's card from its figures."
+    )
+    parser.add_argument(
+        "--model", type=Path, default=Path("assets/nano"), help="its folder (%(default)s)"
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=WORK,
+        help="folder with evaluation.json, replies.json and run/log.jsonl (%(default)s)",
+    )
+    parser.add_argument("--machine", required=True, help="what it was trained on, in words")
+    options = parser.parse_args()
+    try:
+        log = read_run(options.work / "run")
+        evaluation, replies = (
+            json.loads((options.work / name).read_text("utf-8"))
+            for name in ("evaluation.json", "replies.json")
+        )
+        text = card(read_config(options.model), evaluation, replies, log, options.machine)
+    except (LogError, CheckpointError, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    (options.model / "MODEL_CARD.md").write_text(text, "utf-8")
+    draw(log).savefig(options.model / "learning_curve.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

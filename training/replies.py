@@ -1,0 +1,204 @@
+"""How a model replies under each persona: `python -m training.replies FOLDER --corpus DIR`.
+
+Each persona of prompts/ that has labels is asked the same 200 held-out openings, at its own
+sampling settings, through the same prompt and engine as in the app; the seed is the opening's
+number, so the same model gives the same replies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from random import Random
+from statistics import mean, median
+from typing import Any
+
+from tqdm import tqdm
+
+import grok_app
+from grok_app.chat import Persona, Turn, build_prompt, load_personas
+from grok_app.engine.engine import Engine
+from grok_app.errors import GrokError
+from training.corpus import CorpusError, is_rude
+from training.held_out import Talks, evenly, held_out_talks
+from training.judge import told_apart
+from training.transcripts import introduce
+
+OPENINGS = 200
+LONGEST = 80  # tokens, within which a reply should end by itself
+NAMES = ("Alex", "Sam")  # where an opening has a gap for the speaker's name, or for the other's
+
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a persona said to an opening.
+
+    Attributes:
+        text: as a reader sees it.
+        tokens: made for it, those of the label that ended it included.
+        ended: whether it ended by itself.
+    """
+
+    text: str
+    tokens: int
+    ended: bool
+
+
+def openings(talks: Talks) -> list[str]:
+    """First turns of held-out conversations, evenly from all sources, in a fixed random order."""
+    first = {
+        source: sorted({introduce(turns[:1], NAMES)[0] for turns in of_source})
+        for source, of_source in talks.items()
+    }
+    fit = {
+        source: [text for text in texts if text and not is_rude(text)]
+        for source, texts in first.items()
+    }
+    rng = Random(0)
+    chosen = [
+        text
+        for source, count in evenly(OPENINGS, fit).items()
+        for text in rng.sample(fit[source], count)
+    ]
+    return rng.sample(chosen, len(chosen))
+
+
+def replies_of(engine: Engine, persona: Persona, texts: Sequence[str]) -> list[Reply]:
+    """The persona's replies to the openings, as many at once as the engine has slots."""
+    with ThreadPoolExecutor(engine.slots) as pool:
+        asked = pool.map(lambda at: _reply(engine, persona, texts[at], at), range(len(texts)))
+        return list(tqdm(asked, persona.name, len(texts), unit=" replies", leave=False))
+
+
+def _reply(engine: Engine, persona: Persona, opening: str, seed: int) -> Reply:
+    tokenizer = engine.tokenizer
+    assert tokenizer is not None
+    prompt = build_prompt(
+        persona,
+        [Turn("user", opening)],
+        lambda text: len(tokenizer.encode(text)),
+        engine.context,
+        persona.sampling.max_tokens,
+    )
+    settings = asdict(replace(persona.sampling, max_tokens=prompt.room))
+    pieces = list(engine.generate(prompt.text, stop=persona.stops, seed=seed, **settings))
+    text = "".join(piece.text for piece in pieces).strip()
+    return Reply(text, len(pieces), pieces[-1].finish_reason == "stop")
+
+
+def shows_label(reply: str, persona: Persona) -> bool:
+    """Whether a reader sees a label or a stop string: one of the persona's anywhere, or that of
+    anybody at the beginning of a further line."""
+    assert persona.labels is not None
+    own = (*persona.stops, *(f"{label}:" for label in vars(persona.labels).values()))
+    return any(text in reply for text in own) or _LABEL.search(reply) is not None
+
+
+def repeats(reply: str) -> bool:
+    """Whether the same four words in a row come three times or more."""
+    words = reply.lower().split()
+    runs = Counter(zip(words, words[1:], words[2:], words[3:], strict=False))
+    return max(runs.values(), default=0) >= 3
+
+
+_LABEL = re.compile(r"\n\s*[A-Z]\w{0,20}:")
+
+
+def figures(replies: Sequence[Reply], persona: Persona) -> dict[str, float]:
+    """Shares of the replies that ended, showed a label, repeated themselves, are empty; and the
+    median of their words."""
+    return {
+        "ended": mean(reply.ended and reply.tokens <= LONGEST for reply in replies),
+        "labels": mean(shows_label(reply.text, persona) for reply in replies),
+        "repeats": mean(repeats(reply.text) for reply in replies),
+        "empty": mean(not reply.text for reply in replies),
+        "median_words": median(len(reply.text.split()) for reply in replies),
+    }
+
+
+def converse(engine: Engine, personas: Sequence[Persona], talks: Talks) -> Report:
+    """All figures of the replies to held-out openings.
+
+    Returns:
+        "openings", their number; "personas", `figures` by name; "told_apart", pairs of names with
+        the judge's share; "exchanges", every opening that a persona suggests, and its reply: a
+        card may show these, for they are not the corpus' text.
+    """
+    texts = openings(talks)
+    said = {persona.name: replies_of(engine, persona, texts) for persona in personas}
+    pairs = [
+        (one, other, told_apart([r.text for r in said[one]], [r.text for r in said[other]]))
+        for one, other in combinations(said, 2)
+    ]
+    return {
+        "openings": len(texts),
+        "personas": {p.name: figures(said[p.name], p) for p in personas},
+        "told_apart": pairs,
+        "exchanges": [exchange for p in personas for exchange in _suggested(engine, p)],
+    }
+
+
+def _suggested(engine: Engine, persona: Persona) -> list[dict[str, str]]:
+    replies = replies_of(engine, persona, persona.suggestions)
+    return [
+        {"persona": persona.name, "user": opening, "reply": reply.text}
+        for opening, reply in zip(persona.suggestions, replies, strict=True)
+    ]
+
+
+def show(report: Report) -> str:
+    """The figures as text."""
+    lines = [
+        f"{report['openings']} held-out openings",
+        "",
+        f"{'persona':20} ended  label repeats empty  words",
+    ]
+    for name, row in report["personas"].items():
+        shares = "".join(f"{row[key]:7.1%}" for key in ("ended", "labels", "repeats", "empty"))
+        lines.append(f"{name:18}{shares}{row['median_words']:6g}")
+    lines += ["", "told apart by a judge (chance 50 %)"]
+    lines += [f"  {f'{one}, {other}':36}{share:5.0%}" for one, other, share in report["told_apart"]]
+    for exchange in report["exchanges"]:
+        lines += ["", f"User: {exchange['user']}", f"{exchange['persona']}: {exchange['reply']}"]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Asks, prints and perhaps writes; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.replies", description="How a model replies under each persona."
+    )
+    parser.add_argument("folder", type=Path, help="the model")
+    parser.add_argument("--corpus", type=Path, required=True, help="what it was trained on")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument(
+        "--persona-dir", type=Path, default=Path("prompts"), help="(default: %(default)s)"
+    )
+    options = parser.parse_args()
+    try:
+        talks = held_out_talks(options.corpus)
+        personas = [p for p in load_personas(options.persona_dir) if p.labels]
+        with closing(grok_app.load(options.folder, slots=8)) as engine:
+            report = converse(engine, personas, talks)
+    except (GrokError, CorpusError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(show(report))
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
