@@ -6,9 +6,12 @@ import os
 from pathlib import Path
 
 import jax
+from jax.sharding import Mesh
 
 from grok_app.checkpoint.folder import open_checkpoint, read_config
 from grok_app.checkpoint.load import load_parameters
+from grok_app.checkpoint.machine import this_machine
+from grok_app.checkpoint.plan import default_dtype, make_plan
 from grok_app.engine.engine import Engine
 from grok_app.engine.runner import Runner
 from grok_app.engine.tokenizer import Tokenizer
@@ -41,7 +44,8 @@ def load(
 
     Raises:
         CheckpointError: files are missing, damaged or do not fit one another.
-        SettingsError: an argument is out of range, or the mesh does not fit.
+        SettingsError: an argument is out of range, the mesh does not fit, or the model does not
+            fit in memory.
     """
     folder = Path(path)
     config = read_config(folder)
@@ -53,12 +57,13 @@ def load(
             f"{slots} slots cannot be divided over {device_mesh.shape['data']} devices on the "
             f"mesh axis data; make slots a multiple of it"
         )
+    kind = dtype or default_dtype(device_mesh.devices.flat[0].platform)
+    length = context or config.sequence_len
+    checkpoint = open_checkpoint(folder)
+    _check_memory(config, device_mesh, slots, length, kind)
     tokenizer = _tokenizer(folder, config)
     _remember_compilations()
-    params = load_parameters(open_checkpoint(folder), device_mesh)
-    cpu = device_mesh.devices.flat[0].platform == "cpu"
-    kind = dtype or ("float32" if cpu else "bfloat16")
-    length = context or config.sequence_len
+    params = load_parameters(checkpoint, device_mesh)
     runner = Runner(config, params, device_mesh, kind, slots, length)
     return Engine(runner, tokenizer, folder.resolve().name, length, queue)
 
@@ -76,6 +81,14 @@ def _check(
         raise SettingsError(
             f"context is {context}; expected 2 to {config.sequence_len}, the model's own"
         )
+
+
+def _check_memory(config: GrokConfig, mesh: Mesh, slots: int, context: int, dtype: str) -> None:
+    """Refuses what would run out of memory, before minutes are spent on loading it."""
+    machine = this_machine(list(mesh.devices.flat))
+    plan = make_plan(config, machine, slots, context, dtype, mesh.devices.shape)
+    if not plan.fits:
+        raise SettingsError("the model does not fit this machine: " + "; ".join(plan.reasons))
 
 
 def _tokenizer(folder: Path, config: GrokConfig) -> Tokenizer | None:
