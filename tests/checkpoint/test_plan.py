@@ -66,7 +66,7 @@ def test_working_space_is_that_of_the_compiled_step(mini: Path, dtype: str) -> N
     keep = np.ones(32, bool)
     step = runner._decode.lower(params, runner.slots, keep).compile().memory_analysis()
     need = needs(checkpoint.config, Setup((1, 2), 32, 256, dtype), this_machine())
-    assert need.workspace / 3 < step.temp_size_in_bytes < 1.1 * need.workspace
+    assert need.workspace / 4 < step.temp_size_in_bytes < 1.1 * need.workspace
 
 
 def test_what_does_not_fit_says_the_nearest_that_does() -> None:
