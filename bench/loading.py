@@ -1,10 +1,8 @@
 """How fast a checkpoint loads, and how much memory that takes beyond the arrays themselves.
 
-    python -m bench.loading [--gigabytes 6] [--mesh 1,1]
-
-Writes a random checkpoint of that size to a temporary folder, loads it in this process, makes
-the cache, answers a prompt, compares the memory of the process with what `plan` says, and
-removes the folder. The last line is JSON. Linux only: it reads /proc/self.
+Writes a random checkpoint to a temporary folder, loads it, makes the cache, takes a step, and
+compares the memory of the process with what `plan` says. The files were just written, so most of
+them come from the system's cache, not from the disk. Linux only: it reads /proc/self.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import re
 import tempfile
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from bench.synthetic import write_random
+from bench.synthetic import write_checkpoint
 from grok_app.checkpoint.folder import open_checkpoint
 from grok_app.checkpoint.load import load_parameters
 from grok_app.checkpoint.machine import this_machine
@@ -51,16 +50,20 @@ def config_of(gigabytes: float) -> GrokConfig:
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description="Measure loading.")
-    parser.add_argument("--gigabytes", type=float, default=6.0)
-    parser.add_argument("--mesh", default="1,1")
+    parser = argparse.ArgumentParser(prog="python -m bench.loading", description=__doc__)
+    parser.add_argument("--gigabytes", type=float, default=6.0, help="size (default: 6)")
+    parser.add_argument("--mesh", default="1,1", help="DATA,MODEL (default: 1,1)")
     given = parser.parse_args()
     shape = tuple(map(int, given.mesh.split(",")))
     config = config_of(given.gigabytes)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
-        write_random(path, config)
-        print(json.dumps(measure(path, (shape[0], shape[1]))))
+        write_checkpoint(path, config)
+        os.sync()  # else the disk is still busy with writing
+        figures = measure(path, (shape[0], shape[1]))
+    for name, value in figures.items():
+        print(f"{name.replace('_', ' '):24}{value}")
+    print(json.dumps(figures))
 
 
 def measure(path: Path, shape: tuple[int, int]) -> dict[str, float]:

@@ -1,70 +1,49 @@
-"""Checkpoints in the released form, of any size, that no training made."""
+"""Random checkpoints in the released form, to measure with."""
 
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import ml_dtypes
 import numpy as np
+from tqdm import tqdm
 
 from grok_app.checkpoint.stored import StoredWeight
-from grok_app.checkpoint.tensor_writer import dump_tensor
+from grok_app.checkpoint.tensor_writer import write_tensor
 from grok_app.model.config import GrokConfig
 from grok_app.model.parameters import Parameter, file_order
 
-_HOLE = 64 * 1024  # longer runs of zeros take no room on the disk
+MIDDLING = GrokConfig(
+    vocab_size=32768,
+    sequence_len=2048,
+    emb_size=1536,
+    widening_factor=8,
+    key_size=128,
+    num_q_heads=12,
+    num_kv_heads=4,
+    num_layers=4,
+    embedding_multiplier_scale=1536**0.5,
+)
+"""1.26 billion parameters, 377 million of them used by a token."""
 
 
-class _Sparse(io.FileIO):
-    """A file that leaves out what is long, which must be zeros."""
-
-    def write(self, data: object) -> int:
-        view = memoryview(data)  # type: ignore[arg-type]
-        if view.nbytes < _HOLE:
-            return super().write(view)
-        self.seek(view.nbytes, io.SEEK_CUR)
-        return view.nbytes
-
-
-def write_random(folder: Path, config: GrokConfig, seed: int = 0) -> None:
-    """A checkpoint of random weights, scaled as a trained model's are."""
-    rng = np.random.default_rng(seed)
-
-    def tensor(p: Parameter) -> np.ndarray | StoredWeight:
-        if p.groups is None:
-            noise = rng.standard_normal(p.shape, np.float32)
-            return noise + 1 if p.name == "scale" else noise * np.float32(0.02)
-        weight = rng.integers(-127, 128, p.shape, np.int8)
-        scale = 1 / 73 / p.shape[-2] ** 0.5  # 73: how far from zero such integers are
-        return StoredWeight(weight, np.full(p.scales_shape, scale, ml_dtypes.bfloat16))
-
-    _write(folder, config, tensor, io.FileIO)
-
-
-def write_sparse(folder: Path, config: GrokConfig) -> None:
-    """A checkpoint whose large arrays are zeros, and holes on the disk: Grok-1 takes some MB."""
-
-    def tensor(p: Parameter) -> np.ndarray | StoredWeight:
-        if p.groups is None:
-            return np.zeros(p.shape, np.float32)
-        scales = np.zeros(p.scales_shape, ml_dtypes.bfloat16)
-        return StoredWeight(np.zeros(p.shape, np.int8), scales)
-
-    _write(folder, config, tensor, _Sparse)
-
-
-def _write(
-    folder: Path,
-    config: GrokConfig,
-    tensor: Callable[[Parameter], np.ndarray | StoredWeight],
-    opened: type[io.FileIO],
-) -> None:
+def write_checkpoint(folder: Path, config: GrokConfig, seed: int = 0) -> None:
+    """Writes a checkpoint of random numbers; products keep the size of their input."""
     (folder / "ckpt-0").mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(dataclasses.asdict(config)))
-    for number, (parameter, _) in enumerate(file_order(config)):
-        with opened(folder / "ckpt-0" / f"tensor{number:05d}_000", "w") as file:
-            dump_tensor(file, tensor(parameter))
+    rng = np.random.default_rng(seed)
+    for number, (p, _) in enumerate(tqdm(file_order(config), "writing", unit="file", delay=2)):
+        write_tensor(folder / "ckpt-0" / f"tensor{number:05d}_000", _random(rng, p))
+
+
+def _random(rng: np.random.Generator, p: Parameter) -> np.ndarray | StoredWeight:
+    if p.name == "scale":
+        return np.ones(p.shape, np.float32)
+    fan_in = p.shape[-1] if p.name == "embeddings" else p.shape[-2]
+    if p.groups is None:
+        return rng.standard_normal(p.shape, np.float32) * np.float32(fan_in**-0.5)
+    weight = rng.integers(-127, 128, p.shape, np.int8)
+    scale = (3 / fan_in) ** 0.5 / 127  # of a uniform distribution
+    return StoredWeight(weight, np.full(p.scales_shape, scale, ml_dtypes.bfloat16))

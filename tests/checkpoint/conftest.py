@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.synthetic import write_sparse
+from bench.sparse import write_sparse
 from grok_app.model.config import GROK_1
 
 

@@ -12,7 +12,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from bench.synthetic import write_random
+from bench.synthetic import write_checkpoint
 from grok_app.checkpoint.folder import Checkpoint, open_checkpoint
 from grok_app.checkpoint.load import load_parameters
 from grok_app.checkpoint.stacks import DeviceStack, HostStack, _Place
@@ -40,7 +40,7 @@ SMALL = GrokConfig(
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint with fewer key/value heads than there are devices."""
     folder = tmp_path_factory.mktemp("small") / "model"
-    write_random(folder, SMALL)
+    write_checkpoint(folder, SMALL)
     return folder
 
 
