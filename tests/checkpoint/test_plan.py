@@ -1,5 +1,6 @@
 """The plan's figures are those of real arrays and of the compiled programs."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import grok_app
 from grok_app.checkpoint.folder import open_checkpoint
 from grok_app.checkpoint.load import load_parameters
 from grok_app.checkpoint.machine import Machine, host_memory, read_bytes, this_machine
-from grok_app.checkpoint.plan import Setup, make_plan, needs, stored_bytes
+from grok_app.checkpoint.plan import Setup, gigabytes, make_plan, needs, stored_bytes
 from grok_app.engine.runner import Runner
 from grok_app.errors import SettingsError
 from grok_app.model.config import GROK_1
 from grok_app.model.sharding import make_mesh
+from tests.app_process import ROOT
 
 GIB = 2**30
 EIGHT = Machine(8, 80 * GIB, "gpu", "H100")
@@ -124,3 +126,27 @@ def test_a_plan_makes_no_array() -> None:
     before = len(jax.live_arrays())
     make_plan(GROK_1, EIGHT, 8, 8192, "bfloat16")
     assert len(jax.live_arrays()) == before
+
+
+MACHINES = {  # the README's name for each, its devices, and what they compute in
+    "8 GPUs of 80 GB": (8, "bfloat16"),
+    "4 GPUs of 192 GB": (4, "bfloat16"),
+    "8 GPUs of 141 GB": (8, "bfloat16"),
+    "a TPU slice, 16 chips of 32 GB": (16, "bfloat16"),
+    "a CPU server, 400 GB, `--dtype float32`": (1, "float32"),
+}
+
+
+def test_the_readmes_table_is_what_plan_says() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, (devices, dtype) in MACHINES.items():
+        memory = re.findall(r"\d+ GB", name)[0]
+        machine = Machine(devices, read_bytes(memory), "", "as given")
+        plan = make_plan(GROK_1, machine, 8, 8192, dtype)
+        parts = (
+            plan.weights_bytes_per_device,
+            plan.cache_bytes_per_device,
+            plan.workspace_bytes_per_device,
+        )
+        cells = [name, f"{plan.mesh[0]},{plan.mesh[1]}", *map(gigabytes, (*parts, sum(parts)))]
+        assert f"| {' | '.join(cells)} | {'fits' if plan.fits else 'does not fit'} |" in readme
