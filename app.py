@@ -49,6 +49,8 @@ def run(settings: Settings) -> None:
         slots=settings.slots,
         context=settings.context,
         queue=settings.queue,
+        saved=settings.saved,
+        native=settings.native,
     )
     with closing(engine):
         print(

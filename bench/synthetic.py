@@ -10,7 +10,7 @@ import ml_dtypes
 import numpy as np
 from tqdm import tqdm
 
-from grok_app.checkpoint.tensor_reader import StoredWeight
+from grok_app.checkpoint.stored import StoredWeight
 from grok_app.checkpoint.tensor_writer import write_tensor
 from grok_app.model.config import GrokConfig
 from grok_app.model.parameters import Parameter, file_order

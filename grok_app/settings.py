@@ -122,6 +122,11 @@ class Settings:
     persona_dir: Path = _field(Path("prompts"), FOLDER, "folder of personas, a TOML file each")
     slots: int = _field(8, whole_number(1, 256), "conversations that are answered at once")
     queue: int = _field(64, whole_number(1, 10_000), "requests that may wait when all slots talk")
+    saved: int = _field(
+        8,
+        whole_number(0, 1024),
+        "conversations beyond the slots that are kept ready for their next turn",
+    )
     context: int | None = _field(
         None,
         whole_number(64, 1_048_576),
@@ -136,6 +141,11 @@ class Settings:
         None,
         one_of("float32", "bfloat16"),
         "precision to compute in (default: the better one for the device)",
+    )
+    native: bool = _field(
+        True,
+        FLAG,
+        "on a CPU, use a kernel compiled for it, where there is a C++ compiler",
     )
 
 

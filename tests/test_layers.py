@@ -25,6 +25,8 @@ MAY_IMPORT = {
     "chat": {"errors"},
     "web": {"errors", "settings", "chat", "engine", "__init__"},
     "__init__": {"errors", "engine"},
+    "cli": {"errors", "settings", "model", "checkpoint", "engine"},
+    "__main__": {"cli"},
 }
 
 # Which parts alone may import these; nothing else of the project does.

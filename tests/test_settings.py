@@ -28,6 +28,8 @@ GIVEN = [
     (["--queue", "3"], {"GROK_QUEUE": "3"}, "queue", 3),
     (["--mesh", "2,4"], {"GROK_MESH": "2,4"}, "mesh", (2, 4)),
     (["--dtype", "bfloat16"], {"GROK_DTYPE": "bfloat16"}, "dtype", "bfloat16"),
+    (["--saved", "0"], {"GROK_SAVED": "0"}, "saved", 0),
+    (["--no-native"], {"GROK_NATIVE": "off"}, "native", False),
 ]
 
 # What is wrong, and what the error must name: where it stood, what was expected.

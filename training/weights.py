@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
-from grok_app.checkpoint.tensor_reader import StoredWeight
+from grok_app.checkpoint.stored import StoredWeight
 from grok_app.checkpoint.tensor_writer import write_tensor
 from grok_app.model.config import GrokConfig
 from grok_app.model.parameters import Parameter, file_order, parameters

@@ -2,93 +2,100 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import reduce
+from itertools import product
 from typing import Any
 
-import jax
+import ml_dtypes
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh
 from tqdm import tqdm
 
 from grok_app.checkpoint.folder import Checkpoint
-from grok_app.checkpoint.tensor_reader import StoredWeight
+from grok_app.checkpoint.stacks import Stack, make_stack
+from grok_app.checkpoint.stored import StoredArray
 from grok_app.model.parameters import Parameter, parameters
-from grok_app.model.sharding import MODEL, copies, partition
+from grok_app.model.sharding import MODEL, scales_division, weight_division
 from grok_app.model.weights import QuantizedWeight
 
-_ALIGNMENT = 64  # at such an address a CPU device uses numpy's memory instead of copying it
+_THREADS = 8  # files that are read at once
+
+
+@dataclass(frozen=True)
+class _Stacks:
+    """A parameter in the making; `scales` of a quantized one."""
+
+    weight: Stack
+    scales: Stack | None = None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A matrix to be read, and its place in a stack."""
+
+    matrix: StoredArray
+    stack: Stack
+    position: tuple[int, ...]
 
 
 def load_parameters(checkpoint: Checkpoint, mesh: Mesh) -> dict[str, dict[str, Any]]:
     """The parameter tree {module: {name: array or QuantizedWeight}}, divided over `mesh`.
 
-    Layers are stacked. A device's part of a stack is filled file by file from the mapped
-    checkpoint; on a CPU those bytes are then the array. A bar shows when it takes long.
+    Layers are stacked. Several files are read at a time; a matrix goes straight from its file to
+    its place in the stack of each device of this process, and no other is read. A bar shows when
+    it takes long.
+
+    Raises:
+        CheckpointError: a file cannot be read, or has changed since it was opened.
     """
-    config, devices = checkpoint.config, mesh.shape[MODEL]
-    tree: dict[str, dict[str, Any]] = {}
+    table = parameters(checkpoint.config)
+    stacks = {p: _empty(p, checkpoint.config.num_layers, mesh) for p in table}
     with tqdm(total=checkpoint.nbytes, unit="B", unit_scale=True, desc="loading", delay=2) as bar:
-        for p in parameters(config):
-            layers = range(config.num_layers if p.layered else 1)
-            tensors = [checkpoint.tensors[p, layer] for layer in layers]
-            tree.setdefault(p.module, {})[p.name] = _place(p, tensors, mesh, devices)
-            bar.update(p.nbytes * len(layers))
+        _run(_jobs(checkpoint, stacks), bar.update)
+    tree: dict[str, dict[str, Any]] = {}
+    for p, made in stacks.items():
+        weight = made.weight.array()
+        whole = QuantizedWeight(weight, made.scales.array()) if made.scales else weight
+        tree.setdefault(p.module, {})[p.name] = whole
     return tree
 
 
-def _place(
-    p: Parameter, tensors: list[np.ndarray | StoredWeight], mesh: Mesh, devices: int
-) -> jax.Array | QuantizedWeight:
-    """One parameter's stack on its devices."""
+def _empty(p: Parameter, layers: int, mesh: Mesh) -> _Stacks:
+    """The stacks of a parameter, nothing read yet."""
+    stack, devices = ((layers,) if p.layered else ()), mesh.shape[MODEL]
+    leading = len(stack) + max(0, len(p.shape) - 2)
+    kind = np.dtype(np.float32 if p.groups is None else np.int8)
+    shape = (*stack, *p.shape)
+    weight = make_stack(shape, kind, weight_division(p, devices), leading, mesh)
     if p.groups is None:
-        return _stack([t for t in tensors if isinstance(t, np.ndarray)], p, mesh)
-    stored = [t for t in tensors if isinstance(t, StoredWeight)]
-    columns, groups = copies(p, devices)
-    heads = p.copies_with or 1
-    weights = [_repeat(t.weight, -1, heads, columns) for t in stored]
-    scales = [_repeat(_repeat(t.scales, -1, heads, columns), -2, p.groups, groups) for t in stored]
-    return QuantizedWeight(_stack(weights, p, mesh), _stack(scales, p, mesh))
+        return _Stacks(weight)
+    kind, shape = np.dtype(ml_dtypes.bfloat16), (*stack, *p.scales_shape)
+    return _Stacks(weight, make_stack(shape, kind, scales_division(p, devices), leading, mesh))
 
 
-def _repeat(array: np.ndarray, axis: int, parts: int, times: int) -> np.ndarray:
-    """`array` with each of the `parts` of an axis repeated, for devices that share a part."""
-    if times == 1:
-        return array
-    return np.concatenate(
-        [part for part in np.split(array, parts, axis) for _ in range(times)], axis
-    )
+def _jobs(checkpoint: Checkpoint, stacks: dict[Parameter, _Stacks]) -> Iterator[_Job]:
+    """What there is to read, in the order of the files."""
+    for (p, layer), tensor in checkpoint.tensors.items():
+        into = stacks[p]
+        leading = (layer,) if p.layered else ()
+        for stack, array in ((into.weight, tensor.weight), (into.scales, tensor.scales)):
+            if stack is None or array is None:
+                continue
+            for index in product(*map(range, array.shape[:-2])):  # of an expert
+                yield _Job(reduce(StoredArray.part, index, array), stack, (*leading, *index))
 
 
-def _stack(arrays: list[np.ndarray], p: Parameter, mesh: Mesh) -> jax.Array:
-    """The arrays of all layers as one, divided over the mesh."""
-    shape = (len(arrays), *arrays[0].shape) if p.layered else arrays[0].shape
-    sharding = NamedSharding(mesh, partition(len(shape), p.sharded))
-    parts: dict[str, np.ndarray] = {}
-
-    def part(index: tuple[slice, ...]) -> np.ndarray:
-        if str(index) not in parts:  # devices along "data" share one
-            parts[str(index)] = _fill(arrays, index, p.layered)
-        return parts[str(index)]
-
-    return jax.make_array_from_callback(shape, sharding, part)  # type: ignore[arg-type]
-
-
-def _fill(arrays: list[np.ndarray], index: tuple[slice, ...], layered: bool) -> np.ndarray:
-    """A device's part of a stack, in fresh aligned memory."""
-    if not layered:
-        source = arrays[0][index]
-        out = _aligned(source.shape, source.dtype)
-        out[...] = source
-        return out
-    within = index[1:]
-    out = _aligned((len(arrays), *arrays[0][within].shape), arrays[0].dtype)
-    for layer, array in enumerate(arrays):
-        out[layer] = array[within]
-    return out
-
-
-def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    size = math.prod(shape) * dtype.itemsize
-    memory = np.empty(size + _ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % _ALIGNMENT
-    return memory[start : start + size].view(dtype).reshape(shape)
+def _run(jobs: Iterable[_Job], progress: Callable[[float], Any]) -> None:
+    """Runs the jobs in threads, telling `progress` the bytes of each; stops at the first error."""
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="load") as pool:
+        pending = {pool.submit(job.stack.fill, job.position, job.matrix): job for job in jobs}
+        try:
+            for done in as_completed(pending):
+                done.result()
+                progress(pending[done].matrix.nbytes)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise

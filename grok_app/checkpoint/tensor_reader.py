@@ -2,13 +2,12 @@
 
 A released file is a pickle of a numpy array, or of an object with two. This is no unpickler: it
 walks the few opcodes such a file is made of, builds inert descriptions, and accepts only the
-two patterns; every length is checked against the file before an array is made. The arrays are
-views of the memory-mapped file.
+two patterns; every length is checked against the file before an array is made. Only the header's
+bytes are touched: a payload stays on the disk until someone maps or reads it.
 """
 
 from __future__ import annotations
 
-import math
 import mmap
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from grok_app.checkpoint.stored import StoredArray, StoredTensor, StoredWeight
 from grok_app.errors import CheckpointError
 
 _MOST_OPCODES = 256  # a released file has fewer than 120
@@ -30,19 +30,6 @@ _DTYPES = {
 }
 _SIMPLE_DTYPE = (None, None, None, -1, -1, 0)  # no subarray, no fields, sizes of the type itself
 _BFLOAT16_DTYPE = (None, None, None, 2, 2, 64)
-
-
-@dataclass(frozen=True)
-class StoredWeight:
-    """A released `QuantizedWeight8bit`: views of the file.
-
-    Attributes:
-        weight: int8 [..., K, N].
-        scales: bfloat16 [..., G, N].
-    """
-
-    weight: np.ndarray
-    scales: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -89,15 +76,25 @@ def read_tensor(path: Path) -> np.ndarray | StoredWeight:
     """The content of one file, as views of the mapped file: nothing is copied.
 
     Raises:
+        CheckpointError: as `read_header`.
+    """
+    return read_header(path).view()
+
+
+def read_header(path: Path) -> StoredTensor:
+    """Where in a file its arrays lie, once all of it but the numbers themselves was checked.
+
+    Raises:
         CheckpointError: the file cannot be read, or is not of the released form.
     """
     try:
-        with path.open("rb") as file:
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            return _Walk(path, content).result()
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path}: cannot be read: {error}") from error
-    try:
-        return _Walk(content).result()
     except _Unexpected as error:
         raise CheckpointError(
             f"{path}: not a tensor of the released form ({error}); "
@@ -112,13 +109,13 @@ class _Unexpected(Exception):
 class _Walk:
     """One pass over the opcodes of a file."""
 
-    def __init__(self, content: mmap.mmap):
-        self.content = content
+    def __init__(self, path: Path, content: mmap.mmap):
+        self.path, self.content = path, content
         self.position = 0
         self.stack: list[Any] = []
         self.memo: list[Any] = []
 
-    def result(self) -> np.ndarray | StoredWeight:
+    def result(self) -> StoredTensor:
         if self.take(2) != b"\x80\x04":
             raise _Unexpected("it does not begin as a pickle of protocol 4")
         for _ in range(_MOST_OPCODES):
@@ -131,33 +128,31 @@ class _Walk:
             step(self)
         raise _Unexpected("it has too many opcodes")
 
-    def finish(self) -> np.ndarray | StoredWeight:
+    def finish(self) -> StoredTensor:
         if self.position != len(self.content):
             raise _Unexpected(f"{len(self.content) - self.position} bytes follow its end")
         value = self.pop()
         if self.stack:
             raise _Unexpected("values are left over at its end")
         if isinstance(value, _Weight) and value.parts:
-            weight, scales = (self.view(value.parts[name]) for name in ("weight", "scales"))
+            weight, scales = (self.place(value.parts[name]) for name in ("weight", "scales"))
             if weight.dtype != np.int8 or scales.dtype != ml_dtypes.bfloat16:
                 raise _Unexpected(f"a weight of {weight.dtype} with scales of {scales.dtype}")
-            return StoredWeight(weight, scales)
+            return StoredTensor(weight, scales)
         if isinstance(value, _Array):
-            return self.view(value)
+            return StoredTensor(self.place(value))
         raise _Unexpected("it holds no tensor")
 
-    def view(self, array: _Array) -> np.ndarray:
+    def place(self, array: _Array) -> StoredArray:
         if array.shape is None or array.dtype is None or array.data is None:
             raise _Unexpected("an array was never filled")
-        wanted = math.prod(array.shape) * array.dtype.itemsize
-        if array.data.length != wanted:
+        stored = StoredArray(self.path, array.data.start, array.shape, array.dtype)
+        if array.data.length != stored.nbytes:
             raise _Unexpected(
-                f"shape {array.shape} of {array.dtype} takes {wanted} bytes, "
+                f"shape {array.shape} of {array.dtype} takes {stored.nbytes} bytes, "
                 f"the file holds {array.data.length}"
             )
-        count = math.prod(array.shape)
-        flat = np.frombuffer(self.content, array.dtype, count, array.data.start)
-        return flat.reshape(array.shape)
+        return stored
 
     # The stack.
 
@@ -237,7 +232,7 @@ class _Walk:
     def new_object(self) -> None:
         arguments, what = self.pop(), self.pop()
         if what != _Global("__main__.QuantizedWeight8bit") or arguments != ():
-            raise _Unexpected(f"it makes a {what}")
+            raise _Unexpected(f"it makes {_named(what)}")
         self.stack.append(_Weight())
 
     def reduce(self) -> None:
@@ -260,7 +255,7 @@ class _Walk:
                 raise _Unexpected("a dtype is made in an unusual way")
             self.stack.append(_Dtype(code))
         else:
-            raise _Unexpected(f"it calls {function}")
+            raise _Unexpected(f"it calls {_named(function)}")
 
     def build(self) -> None:
         state, target = self.pop(), self.pop()
@@ -282,6 +277,11 @@ class _Walk:
             raise _Unexpected("a weight has other attributes than weight and scales")
         target.update(zip(names, items[1::2], strict=True))
         self.stack.append(target)
+
+
+def _named(value: Any) -> str:
+    """What to call a value: never its content, which may be made to print without end."""
+    return value.name if isinstance(value, _Global) else f"a {type(value).__name__}"
 
 
 def _dtype_of(code: str, state: Any) -> np.dtype:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import BinaryIO
 
 import ml_dtypes
 import numpy as np
 
-from grok_app.checkpoint.tensor_reader import StoredWeight
+from grok_app.checkpoint.stored import StoredWeight
 
 _FRAME_TARGET = 64 * 1024  # larger payloads stand outside the pickle's frames
 _DTYPES = {"float32": (b"f4", b"<"), "int8": (b"i1", b"|")}
@@ -20,26 +21,32 @@ def write_tensor(path: Path, tensor: np.ndarray | StoredWeight) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    path.write_bytes(_Pickle().dump(tensor))
+    with path.open("wb") as file:
+        dump_tensor(file, tensor)
+
+
+def dump_tensor(file: BinaryIO, tensor: np.ndarray | StoredWeight) -> None:
+    """Writes a tensor in the released form to an open file; large arrays are not copied."""
+    _Pickle(file).dump(tensor)
 
 
 class _Pickle:
     """The opcodes of one file, with pickle's memo and frames."""
 
-    def __init__(self) -> None:
-        self.out = bytearray(b"\x80\x04")
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
         self.frame = bytearray()
         self.memo: dict[object, int] = {}
         self.memoized = 0
 
-    def dump(self, tensor: np.ndarray | StoredWeight) -> bytes:
+    def dump(self, tensor: np.ndarray | StoredWeight) -> None:
+        self.file.write(b"\x80\x04")
         if isinstance(tensor, StoredWeight):
             self.weight(tensor)
         else:
             self.array(tensor)
         self.frame += b"."
         self.flush()
-        return bytes(self.out)
 
     def weight(self, tensor: StoredWeight) -> None:
         self.name(b"__main__", b"QuantizedWeight8bit")
@@ -63,7 +70,7 @@ class _Pickle:
         self.shape(array.shape)
         self.dtype(array.dtype)
         self.frame += b"\x89"
-        self.payload(np.ascontiguousarray(array).tobytes())
+        self.payload(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         self.remember(b"t")
         self.frame += b"b"
 
@@ -88,26 +95,28 @@ class _Pickle:
         self.remember(b"t")
         self.frame += b"b"
 
-    def payload(self, data: bytes) -> None:
+    def payload(self, data: memoryview) -> None:
         if len(data) < 256:
-            self.frame += b"C" + bytes([len(data)]) + data
+            self.frame += bytes((*b"C", len(data), *data))
         elif len(data) < 2**32:
             self.large(b"B" + struct.pack("<I", len(data)), data)
         else:
             self.large(b"\x8e" + struct.pack("<Q", len(data)), data)
         self.remember(b"")
 
-    def large(self, head: bytes, data: bytes) -> None:
+    def large(self, head: bytes, data: memoryview) -> None:
         if len(data) < _FRAME_TARGET:
-            self.frame += head + data
+            self.frame += head
+            self.frame += data
             return
         self.flush()
-        self.out += head + data
+        self.file.write(head)
+        self.file.write(data)
 
     def flush(self) -> None:
         if len(self.frame) >= 4:  # pickle does not frame less
-            self.out += b"\x95" + struct.pack("<Q", len(self.frame))
-        self.out += self.frame
+            self.file.write(b"\x95" + struct.pack("<Q", len(self.frame)))
+        self.file.write(self.frame)
         self.frame.clear()
 
     def name(self, module: bytes, name: bytes) -> None:

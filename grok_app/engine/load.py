@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 
 import jax
+from jax.sharding import Mesh
 
 from grok_app import kernels
 from grok_app.checkpoint.folder import open_checkpoint, read_config
 from grok_app.checkpoint.load import load_parameters
+from grok_app.checkpoint.machine import this_machine
+from grok_app.checkpoint.plan import default_dtype, make_plan
 from grok_app.engine.engine import Engine
 from grok_app.engine.runner import Runner
 from grok_app.engine.tokenizer import Tokenizer
@@ -47,11 +50,12 @@ def load(
 
     Raises:
         CheckpointError: files are missing, damaged or do not fit one another.
-        SettingsError: an argument is out of range, or the mesh does not fit.
+        SettingsError: an argument is out of range, the mesh does not fit, or the model does not
+            fit in memory.
     """
     folder = Path(path)
     config = read_config(folder)
-    _check(config, dtype, slots, context, queue)
+    _check(config, dtype, slots, context, queue, saved)
     device_mesh = make_mesh(mesh or default_mesh_shape(config, len(jax.devices())))
     shard_of(config, device_mesh.shape["model"])
     if slots % device_mesh.shape["data"]:
@@ -59,31 +63,45 @@ def load(
             f"{slots} slots cannot be divided over {device_mesh.shape['data']} devices on the "
             f"mesh axis data; make slots a multiple of it"
         )
-    tokenizer = _tokenizer(folder, config)
-    cpu = device_mesh.devices.flat[0].platform == "cpu"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "grok_app"
-    native = native and cpu and kernels.build(cache / "kernels")
-    _remember_compilations(cache / "xla")
-    params = load_parameters(open_checkpoint(folder), device_mesh)
-    kind = dtype or ("float32" if cpu else "bfloat16")
+    kind = dtype or default_dtype(device_mesh.devices.flat[0].platform)
     length = context or config.sequence_len
+    checkpoint = open_checkpoint(folder)
+    _check_memory(config, device_mesh, slots, length, kind, saved)
+    tokenizer = _tokenizer(folder, config)
+    on_processor = device_mesh.devices.flat[0].platform == "cpu"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "grok_app"
+    native = native and on_processor and kernels.build(cache / "kernels")
+    _remember_compilations(cache / "xla")
+    params = load_parameters(checkpoint, device_mesh)
     runner = Runner(config, params, device_mesh, kind, slots, length, saved, native)
     return Engine(runner, tokenizer, folder.resolve().name, length, queue)
 
 
 def _check(
-    config: GrokConfig, dtype: str | None, slots: int, context: int | None, queue: int
+    config: GrokConfig, dtype: str | None, slots: int, context: int | None, queue: int, saved: int
 ) -> None:
     if dtype is not None and dtype not in DTYPES:
         raise SettingsError(f"dtype is {dtype!r}; expected one of {', '.join(DTYPES)}")
     if slots < 1:
         raise SettingsError(f"slots is {slots}; expected at least 1")
+    if saved < 0:
+        raise SettingsError(f"saved is {saved}; expected 0 or more")
     if queue < 0:
         raise SettingsError(f"queue is {queue}; expected 0 or more")
     if context is not None and not 2 <= context <= config.sequence_len:
         raise SettingsError(
             f"context is {context}; expected 2 to {config.sequence_len}, the model's own"
         )
+
+
+def _check_memory(
+    config: GrokConfig, mesh: Mesh, slots: int, context: int, dtype: str, saved: int
+) -> None:
+    """Refuses what would run out of memory, before minutes are spent on loading it."""
+    machine = this_machine(list(mesh.devices.flat))
+    plan = make_plan(config, machine, slots, context, dtype, mesh.devices.shape, saved)
+    if not plan.fits:
+        raise SettingsError("the model does not fit this machine: " + "; ".join(plan.reasons))
 
 
 def _tokenizer(folder: Path, config: GrokConfig) -> Tokenizer | None:

@@ -329,11 +329,11 @@ def extend(
         multiplier = config.attn_output_multiplier
         return attend(q, cache, layer, first_slot, positions, multiplier), cache
 
+    def native_matmul(weight: QuantizedWeight, x: Array, *index: Index) -> Array:
+        last = jnp.max(jnp.where(live, jnp.arange(1, live.size + 1), 0))  # what follows is padding
+        return weight.native_matmul(x, *index, rows=last)
+
     mix_live = partial(mix_sorted if native else mix, live=live, experts=config.num_experts)
-    multiply: Callable[..., Array] = matmul
-    if native:
-        rows = jnp.max(jnp.where(live, jnp.arange(1, live.size + 1), 0))  # what follows is padding
-        multiply = partial(QuantizedWeight.native_matmul, rows=rows)
-    strategy = Strategy(remember, mix_live, multiply, dtype=dtype)
+    strategy = Strategy(remember, mix_live, native_matmul if native else matmul, dtype=dtype)
     logits, cache, chosen = forward(params, config, shard, tokens, positions, cache, strategy, at)
     return logits, cache, chosen.reshape(config.num_layers, *tokens.shape, -1)

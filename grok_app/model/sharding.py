@@ -40,12 +40,11 @@ def shard_of(config: GrokConfig, devices: int) -> Shard:
         SettingsError: the model cannot be divided by `devices`; the message says what would do.
     """
     if not _divides(config, devices):
-        fitting = [n for n in range(1, config.num_q_heads + 1) if _divides(config, n)]
         raise SettingsError(
             f"a mesh with {devices} devices on its model axis does not divide this model of "
             f"{config.num_q_heads} query heads, {config.num_kv_heads} key/value heads, expert "
             f"width {config.ffn_size} and vocabulary {config.vocab_size}; model axes that do: "
-            f"{', '.join(map(str, fitting))}"
+            f"{', '.join(map(str, model_axes(config)))}"
         )
     return Shard(
         devices,
@@ -54,6 +53,11 @@ def shard_of(config: GrokConfig, devices: int) -> Shard:
         config.ffn_size // devices,
         config.vocab_size // devices,
     )
+
+
+def model_axes(config: GrokConfig) -> list[int]:
+    """How many devices on "model" divide the model."""
+    return [n for n in range(1, config.num_q_heads + 1) if _divides(config, n)]
 
 
 def _divides(config: GrokConfig, devices: int) -> bool:
@@ -71,7 +75,7 @@ def _divides(config: GrokConfig, devices: int) -> bool:
 
 def default_mesh_shape(config: GrokConfig, devices: int) -> tuple[int, int]:
     """All devices on "model", or as many as divide the model."""
-    return 1, max(n for n in range(1, devices + 1) if n == 1 or _divides(config, n))
+    return 1, max(n for n in model_axes(config) if n <= devices)
 
 
 def make_mesh(shape: tuple[int, int]) -> Mesh:
@@ -97,14 +101,55 @@ def _fitting(devices: int) -> str:
     return ", ".join(f"{data},{model}" for data, model in pairs)
 
 
-def copies(parameter: Parameter, devices: int) -> tuple[int, int]:
-    """How often each key/value head, and each scale group, is repeated so that every one of
-    `devices` on "model" holds its own: (of the matrix' columns, of the scales' groups)."""
-    heads = parameter.copies_with
-    columns = max(1, devices // heads) if heads else 1
-    by_rows = parameter.groups is not None and parameter.sharded == -2
-    groups = max(1, devices // parameter.groups) if by_rows and parameter.groups else 1
-    return columns, groups
+@dataclass(frozen=True)
+class Division:
+    """How an array of one layer is divided over the devices on "model".
+
+    Attributes:
+        axis: the axis that is divided, counted from the end; None if each device has the whole.
+        devices: how many there are.
+        copies: neighbouring devices that hold the same part: where there are more devices than
+            key/value heads, or than scale groups.
+    """
+
+    axis: int | None
+    devices: int
+    copies: int = 1
+
+    def part(self, shape: tuple[int, ...], device: int) -> slice:
+        """What `device` holds of the divided axis of an array of `shape`."""
+        assert self.axis is not None
+        width = shape[self.axis] * self.copies // self.devices
+        start = device // self.copies * width
+        return slice(start, start + width)
+
+    def part_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of one device's part of an array of `shape`."""
+        return self._scaled(shape, self.copies, self.devices)
+
+    def placed_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the array that all devices hold together, every copy counted."""
+        return self._scaled(shape, self.copies, 1)
+
+    def _scaled(self, shape: tuple[int, ...], times: int, over: int) -> tuple[int, ...]:
+        if self.axis is None:
+            return shape
+        axis = len(shape) + self.axis
+        return (*shape[:axis], shape[axis] * times // over, *shape[axis + 1 :])
+
+
+def weight_division(parameter: Parameter, devices: int) -> Division:
+    """How a parameter's array, or the int8 part of it, is divided over `devices` on "model"."""
+    heads = parameter.copies_with or devices
+    return Division(parameter.sharded, devices, max(1, devices // heads))
+
+
+def scales_division(parameter: Parameter, devices: int) -> Division:
+    """How a matrix' scales are divided, so that each device has those of its own rows."""
+    if parameter.sharded == -2:
+        assert parameter.groups is not None
+        return Division(-2, devices, max(1, devices // parameter.groups))
+    return weight_division(parameter, devices)
 
 
 def partition(ndim: int, axis: int | None) -> PartitionSpec:

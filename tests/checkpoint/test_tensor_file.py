@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grok_app.checkpoint.tensor_reader import StoredWeight, read_tensor
+from grok_app.checkpoint.stored import StoredWeight
+from grok_app.checkpoint.tensor_reader import read_tensor
 from grok_app.checkpoint.tensor_writer import write_tensor
 from grok_app.errors import CheckpointError
 

@@ -1,0 +1,256 @@
+"""What fits where, before anything is loaded: arithmetic on sizes, no array is made.
+
+B slots, D model width, F hidden width of an expert, V vocabulary; "data" and "model" are the
+axes of the mesh.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import jax
+
+from grok_app.checkpoint.machine import Machine
+from grok_app.model.cache import BLOCK, empty_cache
+from grok_app.model.config import GrokConfig
+from grok_app.model.parameters import parameters
+from grok_app.model.sharding import (
+    default_mesh_shape,
+    model_axes,
+    scales_division,
+    shard_of,
+    weight_division,
+)
+
+USABLE = 0.92  # of a device's memory; the rest is the runtime's own, and what lies between arrays
+_JAX_TAKES = 0.75  # of a GPU, unless the environment says otherwise
+_MORE = f"set XLA_PYTHON_CLIENT_MEM_FRACTION={USABLE}"
+
+# Working space, as `memory_analysis` of the compiled programs shows it; tests/checkpoint holds
+# the formula to that.
+_LOGIT_ARRAYS = 8  # float32 [B, V] of the sampler that live together
+_WIDTH_ARRAYS = 10  # float32 [tokens, D] of a chunk that live together
+_FFN_ARRAYS = 4  # float32 [rows, F] of an expert that live together
+_SCORE_ARRAYS = 4  # float32 [heads, tokens, BLOCK] of attention that live together
+_CHUNK_TOKENS, _EXPERT_ROWS, _TILE_ROWS = 128, 32, 256
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a model is to be served.
+
+    Attributes:
+        mesh: devices on (data, model).
+        slots: conversations at once, over all of "data".
+        context: most tokens of each.
+        dtype: to compute in, "float32" or "bfloat16".
+        saved: conversations beyond the slots whose cache is kept.
+    """
+
+    mesh: tuple[int, int]
+    slots: int
+    context: int
+    dtype: str
+    saved: int = 0
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes that one device needs: for weights, the slots with their cache, and working space."""
+
+    weights: int
+    cache: int
+    workspace: int
+
+    @property
+    def total(self) -> int:
+        """Bytes of all three."""
+        return self.weights + self.cache + self.workspace
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """Whether a model fits a machine, and why.
+
+    Attributes:
+        mesh: the devices on (data, model).
+        weights_bytes_total: as stored in the checkpoint.
+        reasons: sentences: how the mesh was chosen, what is needed and what there is, and, where
+            it does not fit, the nearest that would.
+    """
+
+    fits: bool
+    mesh: tuple[int, int]
+    weights_bytes_total: int
+    weights_bytes_per_device: int
+    cache_bytes_per_device: int
+    workspace_bytes_per_device: int
+    reasons: tuple[str, ...]
+
+
+def default_dtype(platform: str) -> str:
+    """What to compute in: float32 on a CPU, where it is faster; else bfloat16."""
+    return "float32" if platform == "cpu" else "bfloat16"
+
+
+def stored_bytes(config: GrokConfig) -> int:
+    """Bytes of all arrays of a model's checkpoint."""
+    return sum(p.nbytes * (config.num_layers if p.layered else 1) for p in parameters(config))
+
+
+def make_plan(
+    config: GrokConfig,
+    machine: Machine,
+    slots: int,
+    context: int,
+    dtype: str,
+    mesh: tuple[int, int] | None = None,
+    saved: int = 0,
+) -> MemoryPlan:
+    """The plan for a machine; on the mesh given, or on the one that `load` would choose.
+
+    Raises:
+        SettingsError: the mesh does not divide the model.
+    """
+    shape = mesh or default_mesh_shape(config, machine.devices)
+    setup = Setup(shape, slots, context, dtype, saved)
+    need = needs(config, setup, machine)
+    room = int(machine.memory * USABLE)
+    fits = need.total <= room
+    reasons = [_why_mesh(config, setup, machine, chosen=mesh is None), _why(setup, need, machine)]
+    if not fits:
+        reasons.append(_alternatives(config, setup, machine, need))
+    if machine.platform == "gpu" and not fits:
+        reasons.append(
+            f"JAX takes {_JAX_TAKES:.0%} of a GPU's memory if not told otherwise: {_MORE}"
+        )
+    on_gpus = not machine.platform and dtype == "bfloat16"
+    if on_gpus and machine.memory * _JAX_TAKES < need.total <= room:
+        reasons.append(f"if these are GPUs, JAX takes {_JAX_TAKES:.0%} of their memory: {_MORE}")
+    return MemoryPlan(
+        fits,
+        setup.mesh,
+        stored_bytes(config),
+        need.weights,
+        need.cache,
+        need.workspace,
+        tuple(reasons),
+    )
+
+
+def needs(config: GrokConfig, setup: Setup, machine: Machine) -> Need:
+    """What each device of a mesh needs; the devices along "data" hold the same weights.
+
+    Raises:
+        SettingsError: the mesh does not divide the model.
+    """
+    return Need(_weights(config, setup), _cache(config, setup), _workspace(config, setup, machine))
+
+
+def _weights(config: GrokConfig, setup: Setup) -> int:
+    devices, total = setup.mesh[1], 0
+    for p in parameters(config):
+        layers = config.num_layers if p.layered else 1
+        shape = weight_division(p, devices).part_shape(p.shape)
+        if p.groups is None:
+            total += layers * 4 * math.prod(shape)
+        else:
+            scales = scales_division(p, devices).part_shape(p.scales_shape)
+            total += layers * (math.prod(shape) + 2 * math.prod(scales))
+    return total
+
+
+def _cache(config: GrokConfig, setup: Setup) -> int:
+    data, model = setup.mesh
+    slots, heads = -(-setup.slots // data), shard_of(config, model).kv_heads
+    rows = slots + -(-setup.saved // data)
+    make = partial(empty_cache, config.num_layers, rows, heads, setup.context, config.key_size)
+    shapes = jax.tree.leaves(jax.eval_shape(lambda: make(setup.dtype)))
+    seen = slots * config.vocab_size  # which tokens a conversation has, a byte each
+    return seen + sum(math.prod(shape.shape) * shape.dtype.itemsize for shape in shapes)
+
+
+def _workspace(config: GrokConfig, setup: Setup, machine: Machine) -> int:
+    data, model = setup.mesh
+    shard = shard_of(config, model)
+    width, slots = config.emb_size, -(-setup.slots // data)
+    logits = _LOGIT_ARRAYS * slots * config.vocab_size
+    block = 2 * shard.kv_heads * config.key_size + _SCORE_ARRAYS * shard.query_heads
+    attention = BLOCK * (slots * block + _CHUNK_TOKENS * _SCORE_ARRAYS * shard.query_heads)
+    chunk = _WIDTH_ARRAYS * _CHUNK_TOKENS * width + _FFN_ARRAYS * _EXPERT_ROWS * shard.ffn
+    whole = 2 * width * shard.ffn  # two of an expert's three matrices
+    tile = _TILE_ROWS * max(width, shard.ffn)
+    on_cpu, short = machine.platform == "cpu", _itemsize(setup.dtype) < 4
+    widened = tile if on_cpu and not short else whole
+    # In a short type the output matrix is a rounded copy of the embeddings. A CPU has no products
+    # of short types, and XLA widens the whole cache before the layers.
+    rounded = shard.vocabulary * width * _itemsize(setup.dtype) if short else 0
+    cache = 2 * _cache(config, setup) if on_cpu and short else 0
+    return 4 * (logits + attention + chunk + widened) + rounded + cache
+
+
+def _itemsize(dtype: str) -> int:
+    return jax.numpy.dtype(dtype).itemsize
+
+
+# Words.
+
+
+def gigabytes(count: float) -> str:
+    """A number of bytes for reading, such as "39.8 GB" (10^9)."""
+    return f"{count / 1e9:.1f} GB" if count >= 5e7 else f"{count / 1e6:.1f} MB"
+
+
+def _why_mesh(config: GrokConfig, setup: Setup, machine: Machine, chosen: bool) -> str:
+    data, model = setup.mesh
+    text = f"mesh {data},{model}: "
+    if model == 1:
+        text += "each device holds the whole model"
+    else:
+        text += f"{model} devices divide every layer, and each reads its own part of the weights"
+    if data > 1:
+        text += f"; {data} such groups divide the conversations"
+    if chosen and model < machine.devices:
+        text += f"; {machine.devices - model} idle, for the model does not divide further"
+    copies = model // config.num_kv_heads
+    if copies > 1:
+        text += f"; {copies} devices to a key/value head, each with a copy of its cache"
+    return text
+
+
+def _why(setup: Setup, need: Need, machine: Machine) -> str:
+    of = f"of {gigabytes(machine.memory)}"
+    return (
+        f"a device needs {gigabytes(need.total)} {of} ({machine.name}), of which {USABLE:.0%} may "
+        f"be used: weights {gigabytes(need.weights)}, cache {gigabytes(need.cache)} for "
+        f"{setup.slots} slots and {setup.saved} saved conversations of {setup.context} tokens, "
+        f"working space "
+        f"{gigabytes(need.workspace)}"
+    )
+
+
+def _alternatives(config: GrokConfig, setup: Setup, machine: Machine, need: Need) -> str:
+    """The nearest that would fit: fewer slots, a shorter context, more devices, more memory."""
+
+    def fits(**change: Any) -> bool:
+        return needs(config, replace(setup, **change), machine).total <= machine.memory * USABLE
+
+    data, model = setup.mesh
+    fewer = range(setup.slots - data, 0, -data)
+    shorter = range((setup.context - 1) // BLOCK * BLOCK, 0, -BLOCK)
+    wider = [(data, axis) for axis in model_axes(config) if axis > model]
+    saved = next((n for n in range(setup.saved - 1, -1, -1) if fits(saved=n)), None)
+    slots = next((n for n in fewer if fits(slots=n)), None)
+    context = next((n for n in shorter if fits(context=n)), None)
+    mesh = next((mesh for mesh in wider if fits(mesh=mesh)), None)
+    ways = [
+        f"with --saved {saved}" if saved is not None else None,
+        f"with --slots {slots}" if slots else None,
+        f"with --context {context}" if context else None,
+        f"on {math.prod(mesh)} such devices" if mesh else None,
+        f"with {gigabytes(need.total / USABLE)} a device",
+    ]
+    return "the nearest that fits: " + ", or ".join(filter(None, ways))

@@ -1,0 +1,1 @@
+"""The commands of `python -m grok_app`: a module each, listed in `main`."""

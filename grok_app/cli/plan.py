@@ -1,0 +1,92 @@
+"""Tell whether a model fits a machine, before anything is loaded.
+
+Bytes of weights, cache and working space on each device, the mesh and why, and, where it does
+not fit, the nearest that does. Without --devices it looks at this machine. Nothing but
+config.json is read. The exit status is 1 where it does not fit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from grok_app.checkpoint.folder import read_config
+from grok_app.checkpoint.machine import Machine, read_bytes, this_machine
+from grok_app.checkpoint.plan import MemoryPlan, default_dtype, gigabytes, make_plan
+from grok_app.errors import SettingsError
+from grok_app.model.config import GROK_1, GrokConfig
+from grok_app.settings import Settings
+
+RELEASED = "grok-1"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument(
+        "checkpoint",
+        metavar="CHECKPOINT",
+        nargs="?",
+        default=RELEASED,
+        help="the model's folder, or grok-1 for the released model (default)",
+    )
+    parser.add_argument("--devices", metavar="N", type=int, help="devices of another machine")
+    parser.add_argument("--memory", metavar="SIZE", help="memory of each of them, such as 80GiB")
+    parser.add_argument(
+        "--slots", metavar="N", type=int, default=Settings.slots, help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--saved", metavar="N", type=int, default=Settings.saved, help="default: %(default)s"
+    )
+    parser.add_argument("--context", metavar="N", type=int, help="default: the model's")
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16"),
+        help="default: bfloat16, on a CPU float32",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Prints the plan."""
+    config = _config(given.checkpoint)
+    machine = _machine(given.devices, given.memory)
+    context = given.context or config.sequence_len
+    if given.slots < 1 or given.saved < 0 or not 1 < context <= config.sequence_len:
+        raise SettingsError(
+            f"--slots {given.slots}, --saved {given.saved}, --context {context}: expected at least "
+            f"one slot, none saved or more, and a context from 2 to {config.sequence_len}"
+        )
+    dtype = given.dtype or default_dtype(machine.platform)
+    plan = make_plan(config, machine, given.slots, context, dtype, saved=given.saved)
+    print(json.dumps(asdict(plan)) if given.json else _described(plan))
+    return 0 if plan.fits else 1
+
+
+def _config(checkpoint: str) -> GrokConfig:
+    folder = Path(checkpoint)
+    if checkpoint == RELEASED and not folder.is_dir():
+        return GROK_1
+    return read_config(folder)
+
+
+def _machine(devices: int | None, memory: str | None) -> Machine:
+    if devices is None and memory is None:
+        return this_machine()
+    if devices is None or memory is None or devices < 1:
+        raise SettingsError("--devices and --memory belong together, such as 8 and 80GiB")
+    return Machine(devices, read_bytes(memory), "", "as given")
+
+
+def _described(plan: MemoryPlan) -> str:
+    lines = [
+        f"weights as stored    {gigabytes(plan.weights_bytes_total):>12}",
+        "on each device",
+        f"  weights            {gigabytes(plan.weights_bytes_per_device):>12}",
+        f"  cache              {gigabytes(plan.cache_bytes_per_device):>12}",
+        f"  working space      {gigabytes(plan.workspace_bytes_per_device):>12}",
+        *(f"- {reason}" for reason in plan.reasons),
+        "It fits." if plan.fits else "It does not fit.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,152 @@
+"""The plan's figures are those of real arrays and of the compiled programs."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import grok_app
+from grok_app.checkpoint.folder import open_checkpoint
+from grok_app.checkpoint.load import load_parameters
+from grok_app.checkpoint.machine import Machine, host_memory, read_bytes, this_machine
+from grok_app.checkpoint.plan import Setup, gigabytes, make_plan, needs, stored_bytes
+from grok_app.engine.runner import Runner
+from grok_app.errors import SettingsError
+from grok_app.model.config import GROK_1
+from grok_app.model.sharding import make_mesh
+from tests.app_process import ROOT
+
+GIB = 2**30
+EIGHT = Machine(8, 80 * GIB, "gpu", "H100")
+
+
+def test_grok_1_as_stored() -> None:
+    assert stored_bytes(GROK_1) == pytest.approx(318.2e9, rel=1e-3)
+
+
+def test_grok_1_on_eight_gpus() -> None:
+    plan = make_plan(GROK_1, EIGHT, 8, 8192, "bfloat16")
+    assert plan.fits
+    assert plan.mesh == (1, 8)
+    assert plan.weights_bytes_per_device == pytest.approx(318.2e9 / 8, rel=0.01)
+    cache = 8 * 8192 * 2 * 64 * 8 * 128 * 2  # slots, tokens, keys and values, layers, heads, size
+    assert plan.cache_bytes_per_device == pytest.approx(cache / 8, rel=0.01)
+
+
+def test_sixteen_devices_hold_key_value_heads_twice() -> None:
+    setup = Setup((1, 8), 8, 8192, "bfloat16")
+    eight = needs(GROK_1, setup, EIGHT)
+    sixteen = needs(GROK_1, replace(setup, mesh=(1, 16)), EIGHT)
+    assert sixteen.cache == eight.cache  # one head each, in both
+    assert 2 * sixteen.weights > eight.weights
+    plan = make_plan(GROK_1, replace(EIGHT, devices=16), 8, 8192, "bfloat16")
+    assert "2 devices to a key/value head" in plan.reasons[0]
+
+
+@pytest.mark.parametrize("mesh", [(1, 1), (1, 2), (1, 8), (2, 4)], ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_weights_and_cache_are_those_of_a_real_load(mini: Path, mesh, dtype: str) -> None:
+    checkpoint, device_mesh = open_checkpoint(mini), make_mesh(mesh)
+    params = load_parameters(checkpoint, device_mesh)
+    runner = Runner(checkpoint.config, params, device_mesh, dtype, 4, 256)
+    need = needs(checkpoint.config, Setup(mesh, 4, 256, dtype), this_machine())
+    for tree, planned in ((params, need.weights), (runner.slots, need.cache)):
+        shards = [leaf.addressable_shards for leaf in jax.tree.leaves(tree)]
+        for device in device_mesh.devices.flat:
+            held = [s.data.nbytes for parts in shards for s in parts if s.device == device]
+            assert sum(held) == pytest.approx(planned, rel=0.01)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_working_space_is_that_of_the_compiled_step(mini: Path, dtype: str) -> None:
+    checkpoint, device_mesh = open_checkpoint(mini), make_mesh((1, 2))
+    params = load_parameters(checkpoint, device_mesh)
+    runner = Runner(checkpoint.config, params, device_mesh, dtype, 32, 256)
+    keep = np.ones(32, bool)
+    step = runner._decode.lower(params, runner.slots, keep, np.int32(1)).compile().memory_analysis()
+    need = needs(checkpoint.config, Setup((1, 2), 32, 256, dtype), this_machine())
+    assert need.workspace / 4 < step.temp_size_in_bytes < 1.1 * need.workspace
+
+
+def test_what_does_not_fit_says_the_nearest_that_does() -> None:
+    small = replace(EIGHT, memory=read_bytes("46GB"))
+    plan = make_plan(GROK_1, small, 16, 8192, "bfloat16")
+    assert not plan.fits
+    told = next(reason for reason in plan.reasons if "nearest" in reason)
+    for way in ("--slots", "--context", "such devices", "GB a device"):
+        assert way in told
+    slots = int(told.split("--slots ")[1].split(",")[0])
+    context = int(told.split("--context ")[1].split(",")[0])
+    devices = int(told.split("on ")[1].split(" such")[0])
+    assert make_plan(GROK_1, small, slots, 8192, "bfloat16").fits
+    assert not make_plan(GROK_1, small, slots + 1, 8192, "bfloat16").fits
+    assert make_plan(GROK_1, small, 16, context, "bfloat16").fits
+    assert not make_plan(GROK_1, small, 16, context + 256, "bfloat16").fits
+    assert make_plan(GROK_1, replace(small, devices=devices), 16, 8192, "bfloat16").fits
+
+
+def test_devices_that_do_not_divide_the_model_are_named() -> None:
+    plan = make_plan(GROK_1, replace(EIGHT, devices=12), 8, 8192, "bfloat16")
+    assert plan.mesh == (1, 8)
+    assert "4 idle" in plan.reasons[0]
+
+
+def test_the_machine_is_looked_at() -> None:
+    machine = this_machine()
+    assert machine.devices == len(jax.devices())
+    assert machine.memory == pytest.approx(host_memory() / 8, rel=0.2)
+    assert host_memory() > 2**28
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("80GiB", 80 * GIB), ("80GB", 80 * 10**9), ("80g", 80 * 10**9), ("1.5 TiB", 1.5 * 2**40)],
+)
+def test_sizes_of_memory(text: str, count: float) -> None:
+    assert read_bytes(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "GB", "80X", "-1GB", "0GB", "80 80"])
+def test_what_is_no_size_of_memory(text: str) -> None:
+    with pytest.raises(SettingsError, match="80GiB"):
+        read_bytes(text)
+
+
+def test_loading_refuses_with_the_plans_words(grok_1: Path) -> None:
+    if host_memory() > 300e9:
+        pytest.skip("this machine could hold Grok-1")
+    with pytest.raises(SettingsError, match=r"does not fit .* weights 318.2 GB, cache 68.7 GB"):
+        grok_app.load(grok_1, mesh=(1, 1))
+
+
+def test_a_plan_makes_no_array() -> None:
+    before = len(jax.live_arrays())
+    make_plan(GROK_1, EIGHT, 8, 8192, "bfloat16")
+    assert len(jax.live_arrays()) == before
+
+
+MACHINES = {  # the README's name for each, its devices, what they compute in, how many are saved
+    "8 GPUs of 80 GB": (8, "bfloat16", 8),
+    "4 GPUs of 192 GB": (4, "bfloat16", 8),
+    "8 GPUs of 141 GB": (8, "bfloat16", 8),
+    "a TPU slice, 16 chips of 32 GB": (16, "bfloat16", 8),
+    "a CPU server, 400 GB, `--saved 0`": (1, "float32", 0),
+}
+
+
+def test_the_readmes_table_is_what_plan_says() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, (devices, dtype, saved) in MACHINES.items():
+        memory = re.findall(r"\d+ GB", name)[0]
+        machine = Machine(devices, read_bytes(memory), "", "as given")
+        plan = make_plan(GROK_1, machine, 8, 8192, dtype, saved=saved)
+        parts = (
+            plan.weights_bytes_per_device,
+            plan.cache_bytes_per_device,
+            plan.workspace_bytes_per_device,
+        )
+        cells = [name, f"{plan.mesh[0]},{plan.mesh[1]}", *map(gigabytes, (*parts, sum(parts)))]
+        assert f"| {' | '.join(cells)} | {'fits' if plan.fits else 'does not fit'} |" in readme
