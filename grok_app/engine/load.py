@@ -69,9 +69,8 @@ def load(
     _check_memory(config, device_mesh, slots, length, kind, saved)
     tokenizer = _tokenizer(folder, config)
     on_processor = device_mesh.devices.flat[0].platform == "cpu"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "grok_app"
-    native = native and on_processor and kernels.build(cache / "kernels")
-    _remember_compilations(cache / "xla")
+    native = native and on_processor and kernels.build(cache_folder() / "kernels")
+    _remember_compilations(cache_folder() / "xla")
     params = load_parameters(checkpoint, device_mesh)
     runner = Runner(config, params, device_mesh, kind, slots, length, saved, native)
     return Engine(runner, tokenizer, folder.resolve().name, length, queue)
@@ -115,6 +114,11 @@ def _tokenizer(folder: Path, config: GrokConfig) -> Tokenizer | None:
             f"{config.vocab_size}: it belongs to another model"
         )
     return tokenizer
+
+
+def cache_folder() -> Path:
+    """Where compiled things are kept from one start to the next."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "grok_app"
 
 
 def _remember_compilations(folder: Path) -> None:

@@ -19,6 +19,7 @@ from jax import Array
 
 from grok_app.checkpoint.folder import open_checkpoint
 from grok_app.checkpoint.load import load_parameters
+from grok_app.engine.load import cache_folder
 from grok_app.engine.runner import CHUNKS
 from grok_app.kernels import build
 from grok_app.model.cache import empty_cache
@@ -73,9 +74,9 @@ class Counting:
 
 
 @pytest.fixture(scope="module", params=["native", "xla"])
-def counting(mini: Path, request: pytest.FixtureRequest, tmp_path_factory) -> Counting:
+def counting(mini: Path, request: pytest.FixtureRequest) -> Counting:
     native = request.param == "native"
-    if native and not build(tmp_path_factory.mktemp("kernels")):
+    if native and not build(cache_folder() / "kernels"):
         pytest.skip("no C++ compiler here")
     checkpoint = open_checkpoint(mini)
     config = checkpoint.config
