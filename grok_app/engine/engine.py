@@ -9,18 +9,21 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 
 from grok_app.engine.generation import Generation
+from grok_app.engine.metrics import Metrics
 from grok_app.engine.request import Request, SamplingParams, Token
 from grok_app.engine.runner import CHUNKS, Runner
 from grok_app.engine.scheduler import Plan, Scheduler
+from grok_app.engine.scorer import CHUNK, Scorer, Scores
 from grok_app.engine.slots import Made
 from grok_app.engine.tokenizer import Tokenizer
 from grok_app.errors import EngineFailed, RequestError
@@ -37,11 +40,13 @@ class Stats:
     Attributes:
         waiting, running: requests in the line and in slots.
         tokens_per_second: made for all together in the last seconds.
+        cached: tokens that the slots hold, of `slots` times `context`.
     """
 
     waiting: int
     running: int
     tokens_per_second: float
+    cached: int
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class Engine:
         self.active_parameters = parameters.count_active(runner.config)
         self.slots = runner.shards * runner.per_shard
         self.device = _describe(runner)
+        self.metrics = Metrics()
         self._runner = runner
         self._scheduler = Scheduler(self.slots, queue, CHUNKS[-1], runner.shards)
         self._jobs: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
@@ -72,6 +78,8 @@ class Engine:
         self._failure: EngineFailed | None = None
         self._closing = False
         self._made_at: deque[tuple[float, int]] = deque(maxlen=1024)
+        self._scorer: Scorer | None = None
+        self._scorer_lock = threading.Lock()
         runner.warm_up()
         self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
         self._thread.start()
@@ -125,12 +133,31 @@ class Engine:
             raise RequestError(
                 f"a row has {longest} tokens; the model's context is {self.config.sequence_len}"
             )
-        future: Future[Any] = Future()
-        with self._wake:
-            self._check_alive()
-            self._jobs.append((lambda: self._runner.logits(checked), future))
-            self._wake.notify()
-        return future.result()
+        return self._call(lambda: self._runner.logits(checked))
+
+    def score(self, ids: Sequence[int]) -> Iterator[Scores]:
+        """How likely each token of a text is but the first, in arrays of the host: a chunk at a
+        time, so that a long text holds nobody up and who leaves the iteration ends it.
+
+        The first call compiles the program for it, in the caller's thread.
+
+        Raises:
+            RequestError: the text is empty, too long, or holds what is no token.
+            EngineFailed: the engine serves no more.
+        """
+        checked = self._check_ids(ids)
+        if len(checked) > self.config.sequence_len:
+            raise RequestError(
+                f"the text has {len(checked)} tokens; the model's context is "
+                f"{self.config.sequence_len}"
+            )
+        with self._scorer_lock:
+            self._scorer = scorer = self._scorer or Scorer(self._runner)
+        cache = self._call(scorer.empty_cache)
+        for start in range(0, len(checked) - 1, CHUNK):
+            cache, scores = self._call(partial(scorer.score, cache, checked, start))
+            real = min(CHUNK, len(checked) - 1 - start)
+            yield jax.tree.map(lambda array: np.asarray(array)[:real], scores)  # noqa: B023
 
     def stats(self) -> Stats:
         """What the engine is doing now."""
@@ -139,8 +166,14 @@ class Engine:
         seconds = time.monotonic() - recent[0][0] if recent else 0.0
         speed = sum(count for _, count in recent[1:]) / seconds if seconds > 0 else 0.0
         with self._wake:
-            scheduler = self._scheduler
-            return Stats(len(scheduler.waiting), len(scheduler.running()), speed)
+            running = self._scheduler.running()
+            cached = sum(request.prefilled + request.dispatched for request in running)
+            return Stats(len(self._scheduler.waiting), len(running), speed, cached)
+
+    @property
+    def failure(self) -> EngineFailed | None:
+        """Why the engine serves no more; None while it does."""
+        return self._failure
 
     def close(self) -> None:
         """Ends the thread; whoever still waits gets `EngineFailed`."""
@@ -178,6 +211,15 @@ class Engine:
         if self._closing:
             raise EngineFailed("the engine is closed")
 
+    def _call(self, job: Callable[[], Any]) -> Any:
+        """What `job` returns, when the engine's thread has run it."""
+        future: Future[Any] = Future()
+        with self._wake:
+            self._check_alive()
+            self._jobs.append((job, future))
+            self._wake.notify()
+        return future.result()
+
     def _place_of(self, request: Request) -> int:
         with self._wake:
             return self._scheduler.place(request)
@@ -213,6 +255,7 @@ class Engine:
         with self._wake:
             while True:
                 for request in self._scheduler.sweep():
+                    self.metrics.left(request)
                     request.end()
                 plan = self._scheduler.plan()
                 jobs = list(self._jobs)
@@ -241,11 +284,13 @@ class Engine:
     def _hand_over(self, dispatch: _Dispatch) -> None:
         """Waits for a dispatch and gives its tokens to those who asked."""
         made = jax.device_get(dispatch.made)
+        now = time.monotonic()
         if dispatch.owners:
-            self._made_at.append((time.monotonic(), len(dispatch.owners)))
+            self._made_at.append((now, len(dispatch.owners)))
         for row, request, last in dispatch.owners:
             if not request.finished and not request.cancelled.is_set():
                 request.deliver(self._token(made, row, request.params, last))
+                self.metrics.delivered(request, now)
 
     def _token(self, made: Made, row: int, params: SamplingParams, last: bool) -> Token:
         sampled, count = made.sampled, params.logprobs

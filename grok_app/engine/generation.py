@@ -62,6 +62,11 @@ class Generation(Iterator[Piece]):
         assert self._request.params.seed is not None
         return self._request.params.seed
 
+    def notify(self, listener: Callable[[], None]) -> None:
+        """Has `listener` called, by the engine's thread, whenever `take(0)` may have something
+        new. It must be quick and must not raise. For event loops, which cannot wait in `take`."""
+        self._request.on_output = listener
+
     def __next__(self) -> Piece:
         """Waits for the next piece.
 
@@ -97,6 +102,7 @@ class Generation(Iterator[Piece]):
         text = self._text.push(data, final=token.finish_reason is not None)
         reason = "stop" if self._text.stopped else token.finish_reason
         if reason:
+            self._request.stopped = self._text.stopped
             self.close()
         return Piece(text, token.id, token.logprob, token.top, reason, token.experts)
 
