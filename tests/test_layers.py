@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "checkpoint": {"errors", "model"},
     "engine": {"errors", "model", "checkpoint"},
     "chat": {"errors"},
-    "web": {"errors", "settings", "chat", "engine", "__init__"},
+    "api": {"errors", "chat", "engine", "__init__"},
+    "web": {"errors", "settings", "chat", "engine", "api", "__init__"},
     "__init__": {"errors", "engine"},
 }
 
@@ -33,6 +34,11 @@ ONLY_IN = {
     "haiku": {"model", "checkpoint", "engine"},
     "gradio": {"web"},
     "gradio_client": {"web"},
+    "fastapi": {"api", "web"},
+    "pydantic": {"api"},
+    "starlette": {"api", "web"},
+    "uvicorn": {"web"},
+    "prometheus_client": {"api"},
     "sentencepiece": {"engine"},
 }
 

@@ -68,7 +68,7 @@ class Engine:
         self.config = runner.config
         self.parameters = parameters.count(runner.config)
         self.active_parameters = parameters.count_active(runner.config)
-        self.slots = runner.shards * runner.per_shard
+        self.slots, self.queue = runner.shards * runner.per_shard, queue
         self.device = _describe(runner)
         self.metrics = Metrics()
         self._runner = runner
@@ -101,7 +101,7 @@ class Engine:
         except TypeError as error:
             known = ", ".join(SamplingParams.__dataclass_fields__)
             raise RequestError(f"{error}; settings are {known}") from None
-        ids = self._ids(prompt)
+        ids = self.encode(prompt)
         if len(ids) >= self.context:
             raise RequestError(
                 f"the prompt has {len(ids)} tokens; this engine's context is {self.context}, "
@@ -115,6 +115,20 @@ class Engine:
             self._scheduler.add(request)
             self._wake.notify()
         return Generation(request, self.tokenizer, self._place_of, self._cancel)
+
+    def encode(self, prompt: str | Sequence[int]) -> list[int]:
+        """The token ids of a prompt, of text or of token ids.
+
+        Raises:
+            RequestError: there are none, one is no token, or the text cannot be read.
+        """
+        if isinstance(prompt, str):
+            if self.tokenizer is None:
+                raise RequestError(
+                    "this checkpoint has no tokenizer.model: give the prompt as token ids"
+                )
+            prompt = self.tokenizer.encode(prompt)
+        return self._check_ids(prompt)
 
     def logits(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
         """The model's float32 logits [batch, length, vocabulary] for rows of token ids.
@@ -183,15 +197,6 @@ class Engine:
         self._thread.join()
 
     # Called by callers' threads.
-
-    def _ids(self, prompt: str | Sequence[int]) -> Sequence[int]:
-        if isinstance(prompt, str):
-            if self.tokenizer is None:
-                raise RequestError(
-                    "this checkpoint has no tokenizer.model: give the prompt as token ids"
-                )
-            prompt = self.tokenizer.encode(prompt)
-        return self._check_ids(prompt)
 
     def _check_ids(self, ids: Sequence[int]) -> list[int]:
         if not len(ids):

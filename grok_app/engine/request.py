@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from grok_app.errors import EngineFailed, RequestError
 
 MOST_LOGPROBS = 20
 _LARGEST_SEED = 2**32 - 1
+
+FinishReason = Literal["stop", "length"]
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Token:
     logprob: float
     top: tuple[tuple[int, float], ...]
     experts: Any
-    finish_reason: str | None
+    finish_reason: FinishReason | None
 
 
 @dataclass(eq=False)
