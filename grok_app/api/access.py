@@ -93,7 +93,10 @@ class Guard:
 
 
 class _Bounded:
-    """What is received, up to a number of bytes: a body may come without saying how long it is."""
+    """What is received, up to a number of bytes: a body may come without saying how long it is.
+
+    FastAPI's own limit would answer in plain text.
+    """
 
     def __init__(self, receive: Receive, most: int):
         self._receive, self._most, self._left = receive, most, most

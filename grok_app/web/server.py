@@ -65,9 +65,9 @@ class Site:
             log.warning("--share without --auth: whoever has the link can use this machine's model")
         blocks = build(engine, self._personas)
         page = _mounted(blocks, engine, settings)
-        self._service.open(engine)
         self._listener.close()
         self._listener = Listener(Front(self._api, page), self._socket)
+        self._service.open(engine)
         try:
             public = _share(blocks, settings) if settings.share else None
             _announce(settings, public)
