@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
@@ -45,6 +46,7 @@ def build_api(service: Service, access: Access) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         middleware=middleware,
+        dependencies=[Depends(HTTPBearer(auto_error=False))] if access.keys else [],
         responses=_DESCRIBED,
     )
     add_error_handlers(app)

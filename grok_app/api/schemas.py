@@ -125,7 +125,7 @@ class TokenizeRequest(Body):
 
     model: str | None = None
     prompt: str
-    add_special_tokens: Literal[False] = Field(False, description="this model has none to add")
+    add_special_tokens: bool = Field(False, description="this model has none to add")
 
 
 class DetokenizeRequest(Body):
