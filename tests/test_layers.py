@@ -22,6 +22,8 @@ MAY_IMPORT = {
     "checkpoint": {"errors", "model"},
     "engine": {"errors", "model", "checkpoint"},
     "chat": {"errors"},
+    "evaluation": {"errors", "engine", "__init__"},
+    "__main__": {"errors", "evaluation"},
     "api": {"errors", "chat", "engine", "__init__"},
     "web": {"errors", "settings", "chat", "engine", "api", "__init__"},
     "__init__": {"errors", "engine"},
