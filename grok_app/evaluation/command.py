@@ -94,9 +94,9 @@ def _gsm8k(engine: Engine, options: argparse.Namespace) -> dict[str, Any]:
             given, expected = gsm8k.number_of(reply), gsm8k.number_of(problem.answer)
             right = given == expected
             journal.add({"reply": reply, "given": given, "expected": expected, "right": right})
-        right = sum(result["right"] for result in journal.results)
+        solved = sum(result["right"] for result in journal.results)
         return journal.finish(
-            {"problems": len(problems), "right": right, "accuracy": right / len(problems)}
+            {"problems": len(problems), "right": solved, "accuracy": solved / len(problems)}
         )
 
 
