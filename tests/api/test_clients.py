@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 import subprocess
 
@@ -10,6 +11,7 @@ import pytest
 
 import grok_app
 from tests.api.conftest import messages
+from tests.app_process import ROOT
 
 STORY = "It was a dark night, and the captain"
 
@@ -18,6 +20,16 @@ STORY = "It was a dark night, and the captain"
 def client(app_url: str):
     with openai.OpenAI(base_url=f"{app_url}/v1", api_key="none", max_retries=0) as client:
         yield client
+
+
+def test_the_readmes_example(app_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (program,) = (
+        block
+        for block in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+        if "openai" in block
+    )
+    exec(program.replace("http://127.0.0.1:7860", app_url), {})
+    assert capsys.readouterr().out.strip()
 
 
 def generated(engine: grok_app.Engine, **settings) -> str:

@@ -82,7 +82,7 @@ def test_replies_are_greedy_and_in_order(nano: grok_app.Engine, problems: Path) 
 
 @pytest.mark.parametrize(("length", "context"), [(2, 8), (8, 8), (9, 8), (100, 8), (23, 7)])
 def test_windows_judge_every_token_once_with_half_a_context_before_it(length, context) -> None:
-    judged = []
+    judged: list[int] = []
     for window in perplexity.windows(length, context):
         assert 0 <= window.start < window.judged < window.end <= length
         assert window.end - window.start <= context
