@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from types import FrameType
 
 from grok_app.errors import GrokError, SettingsError
@@ -31,7 +31,7 @@ def main() -> int:
 
 def run(settings: Settings) -> None:
     """Load everything and serve until interrupted. What fails fast comes first."""
-    check_port(settings.host, settings.port)
+    listening = listen(settings.host, settings.port)
 
     # The slow imports come only here: a wrong option is told at once.
     from grok_app.chat import load_personas
@@ -39,41 +39,45 @@ def run(settings: Settings) -> None:
     personas = load_personas(settings.persona_dir)
 
     from grok_app import load
+    from grok_app.web import Site
 
     print(f"Loading {settings.checkpoint} ...")
     started = time.monotonic()
-    engine = load(
-        settings.checkpoint,
-        mesh=settings.mesh,
-        dtype=settings.dtype,
-        slots=settings.slots,
-        context=settings.context,
-        queue=settings.queue,
-        saved=settings.saved,
-        native=settings.native,
-    )
-    with closing(engine):
+    with ExitStack() as stack:
+        stack.enter_context(listening)
+        site = stack.enter_context(Site(personas, settings, listening))
+        engine = load(
+            settings.checkpoint,
+            mesh=settings.mesh,
+            dtype=settings.dtype,
+            slots=settings.slots,
+            context=settings.context,
+            queue=settings.queue,
+            saved=settings.saved,
+            native=settings.native,
+        )
+        stack.enter_context(closing(engine))
         print(
             f"{engine.name}: {engine.parameters / 1e6:,.1f} million parameters, "
             f"{engine.active_parameters / 1e6:,.1f} million used by a token; {engine.device}; "
             f"{engine.slots} slots of {engine.context} tokens; "
             f"ready after {time.monotonic() - started:.1f} s"
         )
-        from grok_app.web import serve
-
         _on_signals(_stop)
-        serve(engine, personas, settings)
+        site.serve(engine)
 
 
-def check_port(host: str, port: int) -> None:
-    """Raise SettingsError where nobody can serve on this address."""
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections there; SettingsError where there can be none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        family, kind, protocol, _, address = found[0]
-        with socket.socket(family, kind, protocol) as probe:
-            if os.name == "posix":  # as the server does: a port that was just left is free
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        family, kind, protocol, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+        listening = socket.socket(family, kind, protocol)
+        if os.name == "posix":  # a port that was just left is free
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen()
+        return listening
     except OSError as error:
         raise SettingsError(
             f"cannot serve on {host}, port {port}: {error.strerror}; "

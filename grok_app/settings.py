@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -77,6 +78,18 @@ def _mesh(text: str) -> tuple[int, int]:
     return data, model
 
 
+def _word(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError
+    return _filled(text)
+
+
+def _origin(text: str) -> str:
+    if text != "*" and not re.fullmatch(r"https?://[^/\s]+", text):
+        raise ValueError
+    return text
+
+
 def _login(text: str) -> tuple[str, str]:
     name, _, password = text.partition(":")
     return _filled(name), _filled(password)
@@ -85,6 +98,9 @@ def _login(text: str) -> tuple[str, str]:
 FLAG = Kind("", "one of " + ", ".join(ON + OFF), _flag)
 ADDRESS = Kind("ADDRESS", "a host name or an IP address, such as 127.0.0.1", _filled)
 FOLDER = Kind("DIR", "a folder", lambda text: Path(_filled(text)).expanduser())
+FILE = Kind("FILE", "a file", lambda text: Path(_filled(text)).expanduser())
+KEY = Kind("KEY", "a key, of letters and signs", _word, secret=True, repeatable=True)
+ORIGIN = Kind("ORIGIN", "an origin, such as https://example.org, or *", _origin, repeatable=True)
 MESH = Kind("DATA,MODEL", "two whole numbers above 0, such as 1,8", _mesh)
 LOGIN = Kind(
     "NAME:PASSWORD",
@@ -119,6 +135,14 @@ class Settings:
     auth: tuple[tuple[str, str], ...] = _field(
         (), LOGIN, "let in only those who log in so; give it once for each person"
     )
+    api_key: tuple[str, ...] = _field(
+        (), KEY, "let in programs that send this key; give it once for each key"
+    )
+    api_key_file: Path | None = _field(None, FILE, "a file of such keys, one a line")
+    api_origin: tuple[str, ...] = _field(
+        (), ORIGIN, "let web pages from there use the API; give it once for each, * is all"
+    )
+    api_max_body: int = _field(4, whole_number(1, 1024), "MiB that a request to the API may have")
     persona_dir: Path = _field(Path("prompts"), FOLDER, "folder of personas, a TOML file each")
     slots: int = _field(8, whole_number(1, 256), "conversations that are answered at once")
     queue: int = _field(64, whole_number(1, 10_000), "requests that may wait when all slots talk")

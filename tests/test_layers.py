@@ -23,9 +23,11 @@ MAY_IMPORT = {
     "checkpoint": {"errors", "model"},
     "engine": {"errors", "kernels", "model", "checkpoint"},
     "chat": {"errors"},
-    "web": {"errors", "settings", "chat", "engine", "__init__"},
+    "evaluation": {"errors", "engine", "__init__"},
+    "api": {"errors", "chat", "engine", "__init__"},
+    "web": {"errors", "settings", "chat", "engine", "api", "__init__"},
     "__init__": {"errors", "engine"},
-    "cli": {"errors", "settings", "model", "checkpoint", "engine"},
+    "cli": {"errors", "settings", "model", "checkpoint", "engine", "evaluation", "__init__"},
     "__main__": {"cli"},
 }
 
@@ -36,6 +38,11 @@ ONLY_IN = {
     "haiku": {"model", "checkpoint", "engine"},
     "gradio": {"web"},
     "gradio_client": {"web"},
+    "fastapi": {"api", "web"},
+    "pydantic": {"api"},
+    "starlette": {"api", "web"},
+    "uvicorn": {"web"},
+    "prometheus_client": {"api"},
     "sentencepiece": {"engine"},
 }
 

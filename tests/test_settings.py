@@ -21,6 +21,15 @@ GIVEN = [
         "auth",
         (("ann", "tea"), ("bob", "a:b")),
     ),
+    (["--api-key", "a", "--api-key", "b"], {"GROK_API_KEY": "a,b"}, "api_key", ("a", "b")),
+    (["--api-key-file", "keys"], {"GROK_API_KEY_FILE": "keys"}, "api_key_file", Path("keys")),
+    (
+        ["--api-origin", "https://a.org", "--api-origin", "http://b:1"],
+        {"GROK_API_ORIGIN": "https://a.org,http://b:1"},
+        "api_origin",
+        ("https://a.org", "http://b:1"),
+    ),
+    (["--api-max-body", "8"], {"GROK_API_MAX_BODY": "8"}, "api_max_body", 8),
     (["--checkpoint", "grok-1"], {"GROK_CHECKPOINT": "grok-1"}, "checkpoint", Path("grok-1")),
     (["--slots", "2"], {"GROK_SLOTS": "2"}, "slots", 2),
     (["--context", "4096"], {"GROK_CONTEXT": "4096"}, "context", 4096),
@@ -48,6 +57,9 @@ WRONG = [
     (["--dtype", "float16"], {}, ["--dtype", "float32 or bfloat16", "'float16'"]),
     (["--auth", "ann"], {}, ["--auth", "a colon"]),
     (["--auth", "ann:a", "--auth", "ann:b"], {}, ["--auth", "ann", "twice"]),
+    (["--api-key", "a b"], {}, ["--api-key", "letters and signs"]),
+    (["--api-origin", "a.org"], {}, ["--api-origin", "https://example.org", "'a.org'"]),
+    (["--api-max-body", "0"], {}, ["--api-max-body", "1 to 1024"]),
     (["--port"], {}, ["--port", "expected one argument"]),
     (["--prot", "1"], {}, ["--prot", "--help"]),
     (["--chec", "x"], {}, ["--chec", "--help"]),
@@ -102,6 +114,13 @@ def test_a_password_is_never_shown() -> None:
     assert "tea-at-five" not in repr(parse(["--auth", "ann:tea-at-five"], {}))
     with pytest.raises(SettingsError) as raised:
         parse(["--auth", ":sesame"], {})
+    assert "sesame" not in str(raised.value)
+
+
+def test_a_key_is_never_shown() -> None:
+    assert "sesame" not in repr(parse(["--api-key", "sesame"], {}))
+    with pytest.raises(SettingsError) as raised:
+        parse(["--api-key", "open sesame"], {})
     assert "sesame" not in str(raised.value)
 
 

@@ -4,7 +4,7 @@ No JAX and no Gradio in here.
 """
 
 from grok_app.chat.persona import Exchange, Persona, Sampling, load_personas
-from grok_app.chat.prompt import Prompt, Turn, build_prompt
+from grok_app.chat.prompt import Prompt, Turn, build_prompt, neutralize
 
 __all__ = [
     "Exchange",
@@ -14,4 +14,5 @@ __all__ = [
     "Turn",
     "build_prompt",
     "load_personas",
+    "neutralize",
 ]

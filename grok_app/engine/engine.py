@@ -9,19 +9,22 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 
 from grok_app.engine.generation import Generation
+from grok_app.engine.metrics import Metrics
 from grok_app.engine.pace import Pace
 from grok_app.engine.request import Request, SamplingParams, Token
 from grok_app.engine.runner import CHUNKS, Runner
 from grok_app.engine.scheduler import Plan, Scheduler
+from grok_app.engine.scorer import CHUNK, Scorer, Scores
 from grok_app.engine.slots import MOST_STEPS, Made
 from grok_app.engine.tokenizer import Tokenizer
 from grok_app.errors import EngineFailed, RequestError
@@ -39,11 +42,13 @@ class Stats:
     Attributes:
         waiting, running: requests in the line and in slots.
         tokens_per_second: made for all together in the last seconds.
+        cached: tokens that the slots hold, of `slots` times `context`.
     """
 
     waiting: int
     running: int
     tokens_per_second: float
+    cached: int
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,9 @@ class Engine:
         self.config = runner.config
         self.parameters = parameters.count(runner.config)
         self.active_parameters = parameters.count_active(runner.config)
-        self.slots = runner.shards * runner.per_shard
+        self.slots, self.queue = runner.shards * runner.per_shard, queue
         self.device = _describe(runner)
+        self.metrics = Metrics()
         self._runner = runner
         self._scheduler = Scheduler(
             self.slots, queue, CHUNKS, runner.shards, runner.saved_per_shard
@@ -86,6 +92,8 @@ class Engine:
         self._closing = False
         self._made_at: deque[tuple[float, int]] = deque(maxlen=1024)
         self._pace = Pace()
+        self._scorer: Scorer | None = None
+        self._scorer_lock = threading.Lock()
         runner.warm_up()
         self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
         self._thread.start()
@@ -107,7 +115,7 @@ class Engine:
         except TypeError as error:
             known = ", ".join(SamplingParams.__dataclass_fields__)
             raise RequestError(f"{error}; settings are {known}") from None
-        ids = self._ids(prompt)
+        ids = self.encode(prompt)
         if len(ids) >= self.context:
             raise RequestError(
                 f"the prompt has {len(ids)} tokens; this engine's context is {self.context}, "
@@ -121,6 +129,20 @@ class Engine:
             self._scheduler.add(request)
             self._wake.notify()
         return Generation(request, self.tokenizer, self._place_of, self._cancel)
+
+    def encode(self, prompt: str | Sequence[int]) -> list[int]:
+        """The token ids of a prompt, of text or of token ids.
+
+        Raises:
+            RequestError: there are none, one is no token, or the text cannot be read.
+        """
+        if isinstance(prompt, str):
+            if self.tokenizer is None:
+                raise RequestError(
+                    "this checkpoint has no tokenizer.model: give the prompt as token ids"
+                )
+            prompt = self.tokenizer.encode(prompt)
+        return self._check_ids(prompt)
 
     def logits(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
         """The model's float32 logits [batch, length, vocabulary] for rows of token ids.
@@ -139,12 +161,31 @@ class Engine:
             raise RequestError(
                 f"a row has {longest} tokens; the model's context is {self.config.sequence_len}"
             )
-        future: Future[Any] = Future()
-        with self._wake:
-            self._check_alive()
-            self._jobs.append((lambda: self._runner.logits(checked), future))
-            self._wake.notify()
-        return future.result()
+        return self._call(lambda: self._runner.logits(checked))
+
+    def score(self, ids: Sequence[int]) -> Iterator[Scores]:
+        """How likely each token of a text is but the first, in arrays of the host: a chunk at a
+        time, so that a long text holds nobody up and who leaves the iteration ends it.
+
+        The first call compiles the program for it, in the caller's thread.
+
+        Raises:
+            RequestError: the text is empty, too long, or holds what is no token.
+            EngineFailed: the engine serves no more.
+        """
+        checked = self._check_ids(ids)
+        if len(checked) > self.config.sequence_len:
+            raise RequestError(
+                f"the text has {len(checked)} tokens; the model's context is "
+                f"{self.config.sequence_len}"
+            )
+        with self._scorer_lock:
+            self._scorer = scorer = self._scorer or Scorer(self._runner)
+        cache = self._call(scorer.empty_cache)
+        for start in range(0, len(checked) - 1, CHUNK):
+            cache, scores = self._call(partial(scorer.score, cache, checked, start))
+            real = min(CHUNK, len(checked) - 1 - start)
+            yield jax.tree.map(lambda array: np.asarray(array)[:real], scores)  # noqa: B023
 
     def stats(self) -> Stats:
         """What the engine is doing now."""
@@ -153,8 +194,14 @@ class Engine:
         seconds = time.monotonic() - recent[0][0] if recent else 0.0
         speed = sum(count for _, count in recent[1:]) / seconds if seconds > 0 else 0.0
         with self._wake:
-            scheduler = self._scheduler
-            return Stats(len(scheduler.waiting), len(scheduler.running()), speed)
+            running = self._scheduler.running()
+            cached = sum(request.prefilled + request.dispatched for request in running)
+            return Stats(len(self._scheduler.waiting), len(running), speed, cached)
+
+    @property
+    def failure(self) -> EngineFailed | None:
+        """Why the engine serves no more; None while it does."""
+        return self._failure
 
     def close(self) -> None:
         """Ends the thread; whoever still waits gets `EngineFailed`."""
@@ -164,15 +211,6 @@ class Engine:
         self._thread.join()
 
     # Called by callers' threads.
-
-    def _ids(self, prompt: str | Sequence[int]) -> Sequence[int]:
-        if isinstance(prompt, str):
-            if self.tokenizer is None:
-                raise RequestError(
-                    "this checkpoint has no tokenizer.model: give the prompt as token ids"
-                )
-            prompt = self.tokenizer.encode(prompt)
-        return self._check_ids(prompt)
 
     def _check_ids(self, ids: Sequence[int]) -> list[int]:
         if not len(ids):
@@ -191,6 +229,15 @@ class Engine:
             raise self._failure
         if self._closing:
             raise EngineFailed("the engine is closed")
+
+    def _call(self, job: Callable[[], Any]) -> Any:
+        """What `job` returns, when the engine's thread has run it."""
+        future: Future[Any] = Future()
+        with self._wake:
+            self._check_alive()
+            self._jobs.append((job, future))
+            self._wake.notify()
+        return future.result()
 
     def _place_of(self, request: Request) -> int:
         with self._wake:
@@ -229,6 +276,7 @@ class Engine:
         with self._wake:
             while True:
                 for request in self._scheduler.sweep():
+                    self.metrics.left(request)
                     request.end()
                 plan = self._scheduler.plan(min(MOST_STEPS, self._pace.steps(_TURN)))
                 jobs = list(self._jobs)
@@ -260,6 +308,7 @@ class Engine:
     def _hand_over(self, dispatch: _Dispatch) -> None:
         """Waits for a dispatch and gives its tokens to those who asked."""
         made = jax.device_get(dispatch.made)
+        now = time.monotonic()
         self._pace.completed(dispatch.steps)
         delivered = 0
         for row, request, count, last in dispatch.owners:
@@ -268,9 +317,10 @@ class Engine:
                     break
                 at_end = last and step == count - 1
                 request.deliver(self._token(made, (step, row), request.params, at_end))
+                self.metrics.delivered(request, now)
                 delivered += 1
         if delivered:
-            self._made_at.append((time.monotonic(), delivered))
+            self._made_at.append((now, delivered))
 
     def _token(self, made: Made, at: tuple[int, int], params: SamplingParams, last: bool) -> Token:
         """The token of a step and row of what was made."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grok_app.engine.detokenizer import Detokenizer
-from grok_app.engine.request import Request, Token
+from grok_app.engine.request import FinishReason, Request, Token
 from grok_app.engine.tokenizer import Tokenizer
 from grok_app.errors import EngineFailed
 
@@ -31,7 +31,7 @@ class Piece:
     token_id: int
     logprob: float
     top_logprobs: tuple[tuple[int, float], ...]
-    finish_reason: str | None
+    finish_reason: FinishReason | None
     experts: Any = None
 
 
@@ -67,6 +67,11 @@ class Generation(Iterator[Piece]):
         assert self._request.params.seed is not None
         return self._request.params.seed
 
+    def notify(self, listener: Callable[[], None]) -> None:
+        """Has `listener` called, by the engine's thread, whenever `take(0)` may have something
+        new. It must be quick and must not raise. For event loops, which cannot wait in `take`."""
+        self._request.on_output = listener
+
     def __next__(self) -> Piece:
         """Waits for the next piece.
 
@@ -100,8 +105,9 @@ class Generation(Iterator[Piece]):
     def _piece(self, token: Token) -> Piece:
         data = self._tokenizer.token_bytes(token.id) if self._tokenizer else b""
         text = self._text.push(data, final=token.finish_reason is not None)
-        reason = "stop" if self._text.stopped else token.finish_reason
+        reason: FinishReason | None = "stop" if self._text.stopped else token.finish_reason
         if reason:
+            self._request.stopped = self._text.stopped
             self.close()
         return Piece(text, token.id, token.logprob, token.top, reason, token.experts)
 

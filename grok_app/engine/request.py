@@ -6,14 +6,17 @@ import math
 import queue
 import secrets
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from grok_app.errors import EngineFailed, RequestError
 
 MOST_LOGPROBS = 20
 _LARGEST_SEED = 2**32 - 1
+
+FinishReason = Literal["stop", "length"]
 
 
 @dataclass(frozen=True)
@@ -89,12 +92,13 @@ class Token:
     logprob: float
     top: tuple[tuple[int, float], ...]
     experts: Any
-    finish_reason: str | None
+    finish_reason: FinishReason | None
 
 
 @dataclass(eq=False)
 class Request:
-    """One reply in the making. The scheduler and the engine's thread own all but `cancel`."""
+    """One reply in the making. The scheduler and the engine's thread own all but `cancelled`,
+    `stopped` and `on_output`, which are its caller's."""
 
     prompt: Sequence[int]
     params: SamplingParams
@@ -104,7 +108,10 @@ class Request:
     prefilled: int = 0  # prompt tokens known, or whose pass has been dispatched
     dispatched: int = 0  # reply tokens whose making has been dispatched
     delivered: int = 0  # reply tokens handed over
+    moved: float = field(default_factory=time.monotonic)  # when it arrived, or its newest token
     cancelled: threading.Event = field(default_factory=threading.Event)
+    stopped: bool = False  # cancelled because a stop string has appeared
+    on_output: Callable[[], None] | None = None  # called after each output, must not raise
     finished: bool = False
     output: queue.SimpleQueue[Token | EngineFailed | None] = field(
         default_factory=queue.SimpleQueue
@@ -119,10 +126,15 @@ class Request:
         """Hands a token to the caller; the request is finished where the token says so."""
         self.delivered += 1
         self.finished = token.finish_reason is not None
-        self.output.put(token)
+        self._put(token)
 
     def end(self, reason: EngineFailed | None = None) -> None:
         """Ends the caller's waiting: cancelled, or failed for a reason."""
         if not self.finished:
             self.finished = True
-            self.output.put(reason)
+            self._put(reason)
+
+    def _put(self, output: Token | EngineFailed | None) -> None:
+        self.output.put(output)
+        if self.on_output:
+            self.on_output()

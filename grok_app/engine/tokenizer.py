@@ -53,6 +53,10 @@ class Tokenizer:
         """The bytes a token stands for: a piece of text, a single byte, or none (control)."""
         return self._bytes[token] if token < self.vocab_size else b""
 
+    def name_of(self, token: int) -> str:
+        """A token's name in the model file: for a control token, such as </s>, all there is."""
+        return str(self._model.id_to_piece(token))
+
     def _bytes_of(self, token: int) -> bytes:
         model, piece = self._model, self._model.id_to_piece(token)
         if model.is_byte(token) and (match := _BYTE.fullmatch(piece)):

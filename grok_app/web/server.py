@@ -1,14 +1,26 @@
-"""Opens the page to the world, or to this machine alone."""
+"""Opens the page and the API to the world, or to this machine alone."""
 
 from __future__ import annotations
 
 import logging
+import socket
+import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
+import gradio as gr
+from fastapi import FastAPI
+from gradio import networking
+from gradio.routes import App
+from starlette.routing import Mount
+
+from grok_app.api import Access, Service, build_api, read_keys
 from grok_app.chat import Persona
-from grok_app.errors import SettingsError
 from grok_app.settings import Settings
+from grok_app.web.front import Front, waiting_page
+from grok_app.web.listener import Listener
 from grok_app.web.page import build
 from grok_app.web.theme import CSS, theme
 
@@ -18,45 +30,103 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def serve(engine: Engine, personas: Sequence[Persona], settings: Settings) -> None:
-    """Serves the page until the process is interrupted.
+class Site:
+    """The page and the API at one address; as a context manager, from entry to exit.
 
-    Raises:
-        SettingsError: the port was taken meanwhile.
+    Until `serve` there is no engine: the API says that it is starting, a browser is told to wait.
     """
-    if settings.share and not settings.auth:
-        log.warning("--share without --auth: whoever has the link can use this machine's model")
-    blocks = build(engine, personas)
+
+    def __init__(self, personas: Sequence[Persona], settings: Settings, listening: socket.socket):
+        """`listening` is bound to the address already.
+
+        Raises:
+            SettingsError: the file of keys cannot be read.
+        """
+        self._personas, self._settings, self._socket = personas, settings, listening
+        self._service = Service(personas)
+        self._api = build_api(self._service, _access(settings))
+
+    def __enter__(self) -> Self:
+        self._listener = Listener(Front(self._api, waiting_page), self._socket)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._listener.close()
+
+    def serve(self, engine: Engine) -> None:
+        """Serves until the process is interrupted."""
+        settings = self._settings
+        if settings.share and not settings.auth:
+            log.warning("--share without --auth: whoever has the link can use this machine's model")
+        blocks = build(engine, self._personas)
+        page = _mounted(blocks, engine, settings)
+        self._listener.close()
+        self._listener = Listener(Front(self._api, page), self._socket)
+        self._service.open(engine)
+        try:
+            public = _share(blocks, settings) if settings.share else None
+            _announce(settings, public)
+            threading.Event().wait()
+        finally:
+            blocks.close(verbose=False)  # ends the page's streams, for which the server would wait
+
+
+def _access(settings: Settings) -> Access:
+    """The API's rules. A login for the page is none for the API: that has its keys."""
+    from_file = read_keys(settings.api_key_file) if settings.api_key_file else ()
+    return Access(
+        keys=(*settings.api_key, *from_file),
+        local=not settings.auth and not settings.share,
+        origins=settings.api_origin,
+        max_body=settings.api_max_body * 2**20,
+    )
+
+
+def _mounted(blocks: gr.Blocks, engine: Engine, settings: Settings) -> FastAPI:
+    """The page as an app."""
+    blocks.max_threads = engine.slots + settings.queue + 16
+    blocks.queue()
+    app = gr.mount_gradio_app(
+        FastAPI(openapi_url=None),
+        blocks,
+        path="/",
+        server_name=settings.host,
+        server_port=settings.port,
+        auth=list(settings.auth) or None,
+        theme=theme(),
+        css_paths=CSS,
+        footer_links=[],
+        show_error=False,
+        ssr_mode=False,
+        run_history=False,
+        enable_monitoring=False,
+    )
+    # What `Blocks.close` ends the streams of; only `launch` sets it by itself.
+    mounts = (route.app for route in app.routes if isinstance(route, Mount))
+    (blocks.app,) = (mounted for mounted in mounts if isinstance(mounted, App))
+    return app
+
+
+def _share(blocks: gr.Blocks, settings: Settings) -> str | None:
+    """The address of a tunnel through Gradio's share service; None where it cannot be had."""
     try:
-        blocks.launch(
-            server_name=settings.host,
-            server_port=settings.port,
-            share=settings.share,
-            auth=list(settings.auth) or None,
-            theme=theme(),
-            css_paths=CSS,
-            max_threads=engine.slots + settings.queue + 16,
-            footer_links=[],
-            ssr_mode=False,
-            run_history=False,
-            enable_monitoring=False,
-            quiet=True,
-            prevent_thread_lock=True,
+        address = networking.setup_tunnel(
+            settings.host, settings.port, blocks.share_token, None, None
         )
-    except OSError as error:
-        raise SettingsError(
-            f"port {settings.port} cannot be served on: {error}; choose another with --port"
-        ) from None
-    _announce(str(blocks.local_url), blocks.share_url, settings.share)
-    try:
-        blocks.block_thread()
-    finally:
-        blocks.close(verbose=False)
+    except Exception as error:  # of many kinds: no network, no service, no program for the tunnel
+        log.warning("the share service cannot be reached: %s; serving on this machine only", error)
+        return None
+    return urlsplit(address)._replace(scheme="https").geturl()
 
 
-def _announce(local: str, public: str | None, shared: bool) -> None:
-    print(f"Open {local.rstrip('/')} in a browser. Ctrl+C ends.")
+def _announce(settings: Settings, public: str | None) -> None:
+    host = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host
+    shown = f"[{host}]" if ":" in host else host
+    print(f"Open http://{shown}:{settings.port} in a browser. Ctrl+C ends.")
     if public:
         print(f"Public link: {public}")
-    elif shared:
-        log.warning("the share service cannot be reached; serving on this machine only")

@@ -1,0 +1,165 @@
+"""`POST /v1/completions`: text or tokens, continued."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from anyio import to_thread
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from grok_app.api.echo import PromptScorer
+from grok_app.api.errors import ApiError
+from grok_app.api.limits import check_choices, check_stream
+from grok_app.api.logprobs import CompletionLog, Entry, entry, extend
+from grok_app.api.replies import begin, pieces
+from grok_app.api.schemas import Completion, CompletionChoice, CompletionRequest, Usage
+from grok_app.api.service import Service
+from grok_app.api.stream import EventStream
+
+if TYPE_CHECKING:
+    from grok_app.engine.engine import Engine
+
+
+def add_completions(app: FastAPI, service: Service) -> None:
+    """Adds the route."""
+    scorer = PromptScorer()
+
+    @app.post(
+        "/v1/completions",
+        operation_id="completions",
+        responses={200: {"model": Completion, "content": {EventStream.media_type: {}}}},
+    )
+    async def completions(request: Request, body: CompletionRequest) -> Response:
+        """Continues one or several prompts."""
+        engine = service.engine
+        service.check_model(body.model)
+        check_stream(body)
+        check_choices(engine, len(body.prompts) * (body.n or 1))
+        completing = Completing(service, body)
+        await to_thread.run_sync(completing.read)
+        if body.echo and body.logprobs is not None:
+            completing.scores = await scorer.score(
+                engine, completing.prompts, body.logprobs, request.receive
+            )
+        await to_thread.run_sync(completing.begin)
+        if body.stream:
+            return EventStream(completing.chunks(request))
+        return JSONResponse((await completing.whole(request)).model_dump())
+
+
+class Completing:
+    """One request being served."""
+
+    def __init__(self, service: Service, body: CompletionRequest):
+        self._body, self._engine = body, service.engine
+        self._n = body.n or 1
+        self._generations: list[Any] = []
+        self._made = 0
+        self._head: dict[str, Any] = {
+            "id": f"cmpl-{uuid.uuid4().hex}",
+            "object": "text_completion",
+            "created": int(time.time()),
+            "model": body.model,
+        }
+        self.prompts: list[list[int]] = []
+        self.scores: list[list[Entry]] | None = None
+
+    def read(self) -> None:
+        """Turns the prompts into tokens.
+
+        Raises:
+            RequestError: a prompt is no text that can be read, or too long.
+        """
+        self.prompts = [_tokens(self._engine, prompt) for prompt in self._body.prompts]
+
+    def begin(self) -> None:
+        """Asks the engine for the replies; see `replies.begin`."""
+        body = self._body
+        if body.max_tokens == 0:
+            return
+        settings = body.sampling() | {"stop": body.stops, "logprobs": body.logprobs or 0}
+        if body.max_tokens is not None:
+            settings["max_tokens"] = body.max_tokens
+        self._generations = begin(self._engine, self.prompts, self._n, body.seed, **settings)
+
+    async def whole(self, request: Request) -> Completion:
+        """The answer, when it is complete."""
+        choices: dict[int, CompletionChoice] = {}
+        async with aclosing(self._choices(request)) as pieces_of_choices:
+            async for piece in pieces_of_choices:
+                if piece.index in choices:
+                    _grow(choices[piece.index], piece)
+                else:
+                    choices[piece.index] = piece
+        ordered = [choices[index] for index in sorted(choices)]
+        return Completion(**self._head, choices=ordered, usage=self._usage())
+
+    async def chunks(self, request: Request) -> AsyncGenerator[Completion]:
+        """The answer as it is made."""
+        async with aclosing(self._choices(request)) as pieces_of_choices:
+            async for piece in pieces_of_choices:
+                if piece.text or piece.logprobs or piece.finish_reason:
+                    yield Completion(**self._head, choices=[piece])
+        if self._body.include_usage:
+            yield Completion(**self._head, choices=[], usage=self._usage())
+
+    async def _choices(self, request: Request) -> AsyncGenerator[CompletionChoice]:
+        """Pieces of all choices: first the prompts, where they are to be echoed."""
+        body, tokenizer = self._body, self._engine.tokenizer
+        logs = [CompletionLog(tokenizer) for _ in range(len(self.prompts) * self._n)]
+        for index, log in enumerate(logs):
+            if body.echo or not self._generations:
+                scores = self.scores[index // self._n] if self.scores else None
+                yield CompletionChoice(
+                    index=index,
+                    text=self._echoed(index // self._n) if body.echo else "",
+                    logprobs=None if scores is None else log.add(scores),
+                    finish_reason=None if self._generations else "length",
+                )
+        async with aclosing(pieces(self._generations, request.receive)) as made:
+            async for index, piece in made:
+                self._made += 1
+                wanted = body.logprobs is not None
+                yield CompletionChoice(
+                    index=index,
+                    text=piece.text,
+                    logprobs=logs[index].add([entry(piece)]) if wanted else None,
+                    finish_reason=piece.finish_reason,
+                )
+
+    def _echoed(self, number: int) -> str:
+        prompt, tokenizer = self._body.prompts[number], self._engine.tokenizer
+        if isinstance(prompt, str):
+            return prompt
+        return tokenizer.decode(prompt) if tokenizer else ""
+
+    def _usage(self) -> Usage:
+        read = sum(map(len, self.prompts))
+        return Usage(
+            prompt_tokens=read, completion_tokens=self._made, total_tokens=read + self._made
+        )
+
+
+def _tokens(engine: Engine, prompt: str | Sequence[int]) -> list[int]:
+    ids = engine.encode(prompt)
+    if len(ids) > engine.context:
+        raise ApiError(
+            400,
+            f"the prompt has {len(ids)} tokens; this engine's context is {engine.context}: "
+            "shorten it",
+            "context_length_exceeded",
+            "prompt",
+        )
+    return ids
+
+
+def _grow(choice: CompletionChoice, piece: CompletionChoice) -> None:
+    choice.text += piece.text
+    choice.finish_reason = piece.finish_reason
+    if choice.logprobs and piece.logprobs:
+        extend(choice.logprobs, piece.logprobs)

@@ -1,0 +1,120 @@
+"""What went wrong, as a client of OpenAI's API understands it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from grok_app.errors import EngineBusy, EngineFailed, GrokError, RequestError
+
+_RETRY_SECONDS = "2"  # a slot is free again after about a reply
+_TYPES = {401: "authentication_error", 429: "rate_limit_error"}
+
+
+class ApiError(Exception):
+    """A request that is answered with an error.
+
+    Attributes:
+        status: of HTTP.
+        message: for a person.
+        code: for a program, as OpenAI names it where it has a name.
+        param: the field at fault.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str | None = None,
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ):
+        super().__init__(message)
+        self.status, self.message, self.code, self.param = status, message, code, param
+        self.headers = headers
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON of the answer."""
+        kind = "server_error" if self.status >= 500 else "invalid_request_error"
+        return {
+            "error": {
+                "message": self.message,
+                "type": _TYPES.get(self.status, kind),
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+    @property
+    def response(self) -> JSONResponse:
+        """The whole answer."""
+        return JSONResponse(self.body, self.status, headers=self.headers)
+
+
+def starting() -> ApiError:
+    """The model is not there yet."""
+    return ApiError(503, "the model is still loading; try again", "starting", None, _retry())
+
+
+def as_api_error(error: GrokError) -> ApiError:
+    """One of the package's errors, with its status."""
+    match error:
+        case RequestError():
+            return ApiError(400, str(error))
+        case EngineBusy():
+            return ApiError(429, str(error), "engine_busy", headers=_retry())
+        case EngineFailed():
+            return ApiError(503, str(error), "engine_failed")
+    return ApiError(500, str(error))
+
+
+def _retry() -> dict[str, str]:
+    return {"Retry-After": _RETRY_SECONDS}
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Gives every error that the routes raise its answer."""
+
+    @app.exception_handler(ApiError)
+    async def api_error(request: Request, error: ApiError) -> JSONResponse:
+        return error.response
+
+    @app.exception_handler(GrokError)
+    async def grok_error(request: Request, error: GrokError) -> JSONResponse:
+        return as_api_error(error).response
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        message = f"{request.method} {request.url.path}: {error.detail}"
+        return ApiError(error.status_code, message, headers=error.headers).response
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return _invalid(error).response
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        return ApiError(500, "the server has made a mistake; its log says which").response
+
+
+def _invalid(error: RequestValidationError) -> ApiError:
+    """Names the first field at fault, and all that is expected of it."""
+    found = error.errors()
+    if found[0]["type"] == "json_invalid":
+        return ApiError(400, f"the body is no JSON: {found[0]['ctx']['error']}")
+    _, *path = found[0]["loc"]
+    if not path:
+        return ApiError(400, f"the body: {found[0]['msg']}; send JSON as application/json")
+    param = str(path[0])
+    about = [one for one in found if one["loc"][1:2] == (path[0],)]
+    if about[0]["type"] == "extra_forbidden":
+        name = ".".join(map(str, path))
+        return ApiError(400, f"{name} is not supported here", "unsupported_parameter", param)
+    expected = "; or ".join(dict.fromkeys(one["msg"] for one in about))
+    return ApiError(400, f"{param}: {expected}", param=param)

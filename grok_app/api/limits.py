@@ -1,0 +1,27 @@
+"""What one request may ask for, beyond what its schema says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grok_app.api.errors import ApiError
+from grok_app.api.schemas import Asked
+
+if TYPE_CHECKING:
+    from grok_app.engine.engine import Engine
+
+MOST_CHOICES = 64
+
+
+def check_choices(engine: Engine, choices: int) -> None:
+    """Raises ApiError for more replies at once than may ever be served together."""
+    most = min(MOST_CHOICES, engine.slots + engine.queue)
+    if choices > most:
+        message = f"{choices} replies are asked for, prompts times n; at most {most} can be"
+        raise ApiError(400, message, param="n")
+
+
+def check_stream(body: Asked) -> None:
+    """Raises ApiError for options of a stream where there is none."""
+    if body.stream_options and not body.stream:
+        raise ApiError(400, "stream_options without stream: true", param="stream_options")

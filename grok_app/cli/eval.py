@@ -1,0 +1,119 @@
+"""Measure how good a model is: GSM8K, or the perplexity of a text.
+
+Writes a report as JSON. Interrupted, the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+import grok_app
+from grok_app.errors import SettingsError
+from grok_app.evaluation import gsm8k, perplexity
+from grok_app.evaluation.journal import Journal
+
+if TYPE_CHECKING:
+    from grok_app.engine.engine import Engine
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the benchmarks and their options."""
+    benchmarks = parser.add_subparsers(dest="benchmark", required=True)
+    problems = benchmarks.add_parser("gsm8k", help="grade-school mathematics in words")
+    problems.add_argument("file", type=Path, help="the problems, JSON lines")
+    problems.add_argument("--shots", type=int, default=8, help="worked examples (default: 8)")
+    problems.add_argument(
+        "--examples", type=Path, help="file of the examples (default: the first of the problems)"
+    )
+    problems.add_argument("--limit", type=int, help="ask only so many (default: all)")
+    problems.add_argument("--max-tokens", type=int, default=256, help="of a reply (default: 256)")
+    text = benchmarks.add_parser("perplexity", help="how surprised the model is by a text")
+    text.add_argument("file", type=Path, help="the text, UTF-8")
+    for benchmark, run_it in ((problems, _gsm8k), (text, _perplexity)):
+        benchmark.set_defaults(benchmark_run=run_it)
+        benchmark.add_argument("--checkpoint", type=Path, default=Path("assets/nano"))
+        benchmark.add_argument("--slots", type=int, default=8, help="at once (default: 8)")
+        benchmark.add_argument("--context", type=int, help="tokens (default: the model's)")
+        benchmark.add_argument("--dtype", help="float32 or bfloat16")
+        benchmark.add_argument("--report", type=Path, help="where to write (default: NAME.json)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluates, writes the report, and prints its summary as JSON.
+
+    Raises:
+        GrokError: the model cannot be loaded, or a file or an option is wrong.
+    """
+    with closing(
+        grok_app.load(
+            options.checkpoint, dtype=options.dtype, slots=options.slots, context=options.context
+        )
+    ) as engine:
+        report = options.benchmark_run(engine, options)
+    print(json.dumps({key: value for key, value in report.items() if key != "results"}))
+    return 0
+
+
+def _settings(engine: Engine, options: argparse.Namespace, **more: Any) -> dict[str, Any]:
+    shared = {"benchmark": options.benchmark, "file": str(options.file), "model": engine.name}
+    return shared | {"device": engine.device, "context": engine.context} | more
+
+
+def _journal(options: argparse.Namespace, settings: dict[str, Any]) -> Journal:
+    return Journal(options.report or Path(f"{options.benchmark}.json"), settings)
+
+
+def _gsm8k(engine: Engine, options: argparse.Namespace) -> dict[str, Any]:
+    shots, limit = options.shots, options.limit
+    if shots < 0 or (limit is not None and limit < 1):
+        raise SettingsError("--shots is at least 0 and --limit at least 1")
+    problems = gsm8k.read_problems(options.file)
+    examples = gsm8k.read_problems(options.examples) if options.examples else problems
+    if not options.examples:
+        problems = problems[shots:]  # what is shown is not asked
+    problems = problems[:limit]
+    if len(examples) < shots or not problems:
+        raise SettingsError(f"{shots} examples and a problem are needed; the files hold fewer")
+    settings = _settings(
+        engine,
+        options,
+        examples=str(options.examples or options.file),
+        shots=shots,
+        limit=limit,
+        max_tokens=options.max_tokens,
+    )
+    with _journal(options, settings) as journal:
+        done = len(journal.results)
+        replies = gsm8k.ask(engine, examples[:shots], problems[done:], options.max_tokens)
+        bar = tqdm(zip(problems[done:], replies, strict=True), initial=done, total=len(problems))
+        for problem, reply in bar:
+            given, expected = gsm8k.number_of(reply), gsm8k.number_of(problem.answer)
+            right = given == expected
+            journal.add({"reply": reply, "given": given, "expected": expected, "right": right})
+        solved = sum(result["right"] for result in journal.results)
+        return journal.finish(
+            {"problems": len(problems), "right": solved, "accuracy": solved / len(problems)}
+        )
+
+
+def _perplexity(engine: Engine, options: argparse.Namespace) -> dict[str, Any]:
+    try:
+        text = options.file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{options.file} cannot be read: {error}") from None
+    ids = engine.encode(text)
+    if len(ids) < 2:
+        raise SettingsError(f"{options.file} has {len(ids)} token; at least 2 are needed")
+    parts = list(perplexity.windows(len(ids), engine.context))
+    with _journal(options, _settings(engine, options)) as journal:
+        done = len(journal.results)
+        for window in tqdm(parts[done:], initial=done, total=len(parts)):
+            journal.add(perplexity.surprise(engine, ids, window))
+        nats = sum(journal.results)
+        return journal.finish(perplexity.summary(nats, len(ids) - 1, len(text.encode())))

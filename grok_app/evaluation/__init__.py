@@ -1,0 +1,1 @@
+"""How good a model is: known benchmarks, through the engine that serves everybody."""

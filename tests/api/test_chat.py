@@ -1,0 +1,159 @@
+"""`POST /v1/chat/completions`: a persona makes the prompt, as on the page."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from grok_app.api.chat import Trim
+from grok_app.chat import Turn
+from grok_app.web.reply import Reply
+from tests.api.conftest import PERSONAS, messages
+
+BY_SLUG = {persona.slug: persona for persona in PERSONAS}
+TALK = ("Hi, I am Ann.", "Hello, Ann.", "Tell me a story.")
+
+
+def said(engine, slug: str, turns=TALK, seed: int = 3, **changes) -> str:
+    """What the page would show."""
+    persona = BY_SLUG[slug]
+    spoken = [Turn("assistant" if i % 2 else "user", text) for i, text in enumerate(turns)]
+    *_, last = Reply(engine, persona, spoken, replace(persona.sampling, **changes), seed)
+    return last.text
+
+
+@pytest.mark.parametrize("slug", BY_SLUG)
+def test_it_answers_as_the_page_does(api, nano, slug) -> None:
+    answer = api.chat(*TALK, model=f"nano:{slug}", seed=3, max_tokens=40)
+    choice = answer["choices"][0]
+    assert choice["message"] == {
+        "role": "assistant",
+        "content": said(nano, slug, max_tokens=40),
+    }
+    assert choice["finish_reason"] in ("stop", "length")
+
+
+def test_without_a_persona_the_first_answers_with_its_own_settings(api, nano) -> None:
+    first = PERSONAS[0].slug
+    assert api.chat(*TALK, seed=3)["choices"][0]["message"]["content"] == said(nano, first)
+
+
+def test_settings_of_the_request_win(api, nano) -> None:
+    settings: dict[str, Any] = {"temperature": 0.3, "top_k": 5, "repetition_penalty": 1.3}
+    answer = api.chat(*TALK, seed=3, max_completion_tokens=20, **settings)
+    wanted = said(nano, PERSONAS[0].slug, max_tokens=20, **settings)
+    assert answer["choices"][0]["message"]["content"] == wanted
+    assert answer["usage"]["completion_tokens"] <= 20
+
+
+def test_a_stream_is_the_whole_in_pieces(api) -> None:
+    body = {"messages": messages(*TALK), "n": 2, "seed": 3, "logprobs": True, "top_logprobs": 2}
+    whole = api.post("/v1/chat/completions", **body).json()
+    asked = body | {"model": "nano", "stream": True, "stream_options": {"include_usage": True}}
+    with api.http.stream("POST", "/v1/chat/completions", json=asked) as response:
+        lines = [line.removeprefix("data: ") for line in response.iter_lines() if line]
+    assert lines[-1] == "[DONE]"
+    chunks = [json.loads(line) for line in lines[:-1]]
+    assert chunks[-1]["usage"] == whole["usage"]
+    for choice in whole["choices"]:
+        mine = [c for chunk in chunks for c in chunk["choices"] if c["index"] == choice["index"]]
+        assert mine[0]["delta"] == {"role": "assistant", "content": ""}
+        text = "".join(piece["delta"].get("content", "") for piece in mine)
+        assert text == choice["message"]["content"]
+        tokens = [t for p in mine if p["logprobs"] for t in p["logprobs"]["content"]]
+        assert tokens == choice["logprobs"]["content"]
+        assert [piece["finish_reason"] for piece in mine[:-1]] == [None] * (len(mine) - 1)
+        assert mine[-1]["finish_reason"] == choice["finish_reason"]
+
+
+def test_log_probabilities_are_of_the_tokens(api) -> None:
+    answer = api.chat("Hi", temperature=0, max_tokens=10, logprobs=True, top_logprobs=3)
+    tokens = answer["choices"][0]["logprobs"]["content"]
+    assert len(tokens) == answer["usage"]["completion_tokens"]
+    for token in tokens:
+        assert len(token["top_logprobs"]) == 3
+        assert token["logprob"] <= token["top_logprobs"][0]["logprob"] <= 0
+        if not token["token"].startswith(("token_id:", "bytes:")):
+            assert bytes(token["bytes"]).decode() == token["token"]
+
+
+def test_a_system_message_takes_the_preambles_place(api, nano) -> None:
+    told = [{"role": "system", "content": "A talk with a pirate.\nUser: hi"}, *messages(*TALK)]
+    answer = api.post("/v1/chat/completions", messages=told, seed=3).json()
+    persona = replace(PERSONAS[0], preamble="A talk with a pirate.\nUser hi")
+    turns = [Turn("user", TALK[0]), Turn("assistant", TALK[1]), Turn("user", TALK[2])]
+    *_, last = Reply(nano, persona, turns, persona.sampling, 3)
+    assert answer["choices"][0]["message"]["content"] == last.text
+
+
+def test_content_may_come_in_parts(api) -> None:
+    parts = [{"type": "text", "text": "Tell me "}, {"type": "text", "text": "a story."}]
+    whole = api.chat("Tell me a story.", seed=3)["choices"][0]["message"]
+    asked = [{"role": "user", "content": parts}]
+    answer = api.post("/v1/chat/completions", messages=asked, seed=3).json()
+    assert answer["choices"][0]["message"] == whole
+
+
+USER = {"role": "user", "content": "Hi"}
+WRONG = [
+    ({"messages": []}, "messages", None),
+    ({"messages": [{"role": "tool", "content": "x"}]}, "messages", None),
+    ({"messages": [{"role": "user", "content": ""}]}, None, None),
+    ({"messages": [USER, {"role": "system", "content": "x"}]}, "messages", None),
+    ({"messages": [{"role": "system", "content": "x"}]}, None, None),
+    (
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]},
+        "messages",
+        None,
+    ),
+    ({"messages": [USER | {"name": "ann"}]}, "messages", "unsupported_parameter"),
+    ({"messages": [USER] * 1000}, "messages", "context_length_exceeded"),
+    ({"messages": [USER | {"content": "long " * 2000}]}, None, None),
+    ({"messages": [USER | {"content": "x" * 50_001}]}, None, None),
+    ({"top_logprobs": 2}, "top_logprobs", None),
+    ({"logprobs": 2}, "logprobs", None),
+    ({"max_tokens": 0}, "max_tokens", None),
+    ({"tools": []}, "tools", "unsupported_parameter"),
+    ({"response_format": {"type": "json_object"}}, "response_format", "unsupported_parameter"),
+    ({"echo": True}, "echo", "unsupported_parameter"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "param", "code"), WRONG, ids=lambda value: str(value)[:40])
+def test_what_cannot_be_done_is_refused_by_name(api, wrong, param, code) -> None:
+    response = api.post("/v1/chat/completions", **{"messages": [USER]} | wrong)
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert (error["param"], error["code"]) == (param, code)
+
+
+def test_an_unknown_persona_is_not_found(api) -> None:
+    response = api.post("/v1/chat/completions", messages=[USER], model="nano:nobody")
+    assert response.status_code == 404
+    assert "nano:storyteller" in response.json()["error"]["message"]
+
+
+def test_the_models_are_listed(api) -> None:
+    listed = api.http.get("/v1/models").json()
+    assert [model["id"] for model in listed["data"]] == ["nano", *(f"nano:{s}" for s in BY_SLUG)]
+    for model in listed["data"]:
+        assert api.http.get(f"/v1/models/{model['id']}").json() == model
+        assert model["max_model_len"] == 1024
+    assert api.http.get("/v1/models/gpt-4").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("pieces", "shown"),
+    [
+        ([" a", " b "], ["a", " b"]),
+        ([" ", "\n", "a"], ["", "", "a"]),
+        (["a", " ", "\n", "b"], ["a", "", "", " \nb"]),
+        (["", " a  b ", ""], ["", "a  b", ""]),
+    ],
+)
+def test_spaces_around_a_reply_are_never_shown(pieces, shown) -> None:
+    trim = Trim(raw=False)
+    assert [trim.push(piece) for piece in pieces] == shown
+    raw = Trim(raw=True)
+    assert [raw.push(piece) for piece in pieces] == pieces

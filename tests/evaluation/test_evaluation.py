@@ -1,0 +1,150 @@
+"""Evaluations: what is asked, what counts as right, and that they go on where they were."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import grok_app
+from grok_app.errors import SettingsError
+from grok_app.evaluation import gsm8k, perplexity
+from grok_app.evaluation.gsm8k import Problem
+from grok_app.evaluation.journal import Journal
+from tests.app_process import ROOT
+
+PROBLEMS = [
+    {"question": f"Ann has {n} cups and buys {n}. How many?", "answer": f"{n}+{n}\n#### {2 * n:,}"}
+    for n in (1, 2, 600, 4, 5)
+]
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> Path:
+    path = tmp_path / "problems.jsonl"
+    path.write_text("".join(json.dumps(problem) + "\n" for problem in PROBLEMS))
+    return path
+
+
+def evaluate(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "grok_app", "eval", *options, "--report", str(folder / "report")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("so 3 x 4 = 12\n#### 12", "12"),
+        ("#### 1,200", "1200"),
+        ("#### -7 apples", "-7"),
+        ("#### 2.50", "2.50"),
+        ("#### 5\n\n#### 6", "5"),
+        ("The answer is 12", None),
+        ("####12", None),
+        ("#### $12", None),
+    ],
+)
+def test_the_number_after_the_signs_counts(text: str, number: str | None) -> None:
+    assert gsm8k.number_of(text) == number
+
+
+def test_a_prompt_shows_worked_examples_and_ends_with_the_question() -> None:
+    one, two = Problem("One?", "1\n#### 1"), Problem("Two?", "2\n#### 2")
+    shown = "Question: One?\nAnswer: 1\n#### 1\n\nQuestion: Two?\nAnswer:"
+    assert gsm8k.prompt([one], two) == shown
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"question": "x"}', '{"question":"x","answer":"1"}'])
+def test_a_line_that_is_no_problem_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "bad"
+    path.write_text(json.dumps(PROBLEMS[0]) + "\n" + line + "\n")
+    with pytest.raises(SettingsError, match="line 2"):
+        gsm8k.read_problems(path)
+
+
+def test_replies_are_greedy_and_in_order(nano: grok_app.Engine, problems: Path) -> None:
+    first, *asked = gsm8k.read_problems(problems)
+    replies = list(gsm8k.ask(nano, [first], asked, 20))
+    for problem, reply in zip(asked, replies, strict=True):
+        text = gsm8k.prompt([first], problem)
+        alone = nano.generate(text, max_tokens=20, temperature=0, stop=["\n\nQuestion:"])
+        assert reply == "".join(piece.text for piece in alone)
+
+
+@pytest.mark.parametrize(("length", "context"), [(2, 8), (8, 8), (9, 8), (100, 8), (23, 7)])
+def test_windows_judge_every_token_once_with_half_a_context_before_it(length, context) -> None:
+    judged: list[int] = []
+    for window in perplexity.windows(length, context):
+        assert 0 <= window.start < window.judged < window.end <= length
+        assert window.end - window.start <= context
+        assert window.start == 0 or window.judged - window.start >= context // 2
+        judged += range(window.judged, window.end)
+    assert judged == list(range(1, length))
+
+
+def test_perplexity_is_that_of_the_logits(nano: grok_app.Engine) -> None:
+    ids = nano.encode("It was a dark night, and the captain told a story. " * 20)
+    (window,) = perplexity.windows(len(ids), 1024)
+    logits = nano.logits([ids])[0, :-1].astype(np.float64)
+    logprobs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    wanted = -logprobs[np.arange(len(logprobs)), ids[1:]].sum()
+    nats = perplexity.surprise(nano, ids, window)
+    assert nats == pytest.approx(wanted, rel=1e-4)
+    told = perplexity.summary(nats, len(ids) - 1, 100)
+    assert told["perplexity"] == pytest.approx(math.exp(wanted / (len(ids) - 1)), rel=1e-3)
+
+
+def test_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    with Journal(report, {"a": 1}) as journal:
+        journal.add(1)
+        journal.add(2)
+    with (tmp_path / "report.part").open("a") as file:
+        file.write('{"torn')
+    with pytest.raises(SettingsError, match="other settings"):
+        Journal(report, {"a": 2})
+    with Journal(report, {"a": 1}) as journal:
+        assert journal.results == [1, 2]
+        journal.add(3)
+        journal.finish({"sum": 6})
+    assert json.loads(report.read_text()) == {
+        "settings": {"a": 1},
+        "sum": 6,
+        "results": [1, 2, 3],
+    }
+    assert not (tmp_path / "report.part").exists()
+
+
+def test_gsm8k_by_command(tmp_path: Path, problems: Path) -> None:
+    ended = evaluate(tmp_path, "gsm8k", str(problems), "--shots", "2", "--max-tokens", "8")
+    assert ended.returncode == 0, ended.stderr
+    assert "3/3" in ended.stderr  # the bar
+    report = json.loads((tmp_path / "report").read_text())
+    assert [result["expected"] for result in report["results"]] == ["1200", "8", "10"]
+    assert report["accuracy"] == report["right"] / 3
+    assert report["settings"]["shots"] == 2
+    assert json.loads(ended.stdout)["problems"] == 3
+
+
+def test_perplexity_by_command(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("It was a dark night, and the captain told a story. " * 5)
+    ended = evaluate(tmp_path, "perplexity", str(text))
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["perplexity"] > 1
+
+
+def test_what_is_wrong_is_told_in_a_line(tmp_path: Path) -> None:
+    ended = evaluate(tmp_path, "gsm8k", str(tmp_path / "none"))
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].startswith("error: ")
+    assert "Traceback" not in ended.stderr
