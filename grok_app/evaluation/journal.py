@@ -51,14 +51,14 @@ class Journal:
             return
         text = self._path.read_text(encoding="utf-8")
         whole = text[: text.rfind("\n") + 1]  # what was being written when it ended is left out
-        self._path.write_text(whole, encoding="utf-8")
-        if lines := [json.loads(line) for line in whole.splitlines()]:
-            if lines[0] != self._settings:
-                raise SettingsError(
-                    f"{self._path} is of an evaluation with other settings, {lines[0]}; finish "
-                    "that, remove the file, or name another with --report"
-                )
-            self.results = lines[1:]
+        settings, *results = [json.loads(line) for line in whole.splitlines()] or [None]
+        if results and settings != self._settings:
+            raise SettingsError(
+                f"{self._path} is of an evaluation with other settings, {settings}; finish "
+                "that, remove the file, or name another with --report"
+            )
+        self._path.write_text(whole if results else "", encoding="utf-8")
+        self.results = results
 
     def _write(self, value: Any) -> None:
         self._file.write(json.dumps(value) + "\n")

@@ -105,6 +105,8 @@ def test_perplexity_is_that_of_the_logits(nano: grok_app.Engine) -> None:
 
 def test_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
     report = tmp_path / "report"
+    with Journal(report, {"a": 0}):
+        pass  # found nothing: holds nobody to its settings
     with Journal(report, {"a": 1}) as journal:
         journal.add(1)
         journal.add(2)
