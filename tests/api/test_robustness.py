@@ -94,12 +94,12 @@ def test_before_the_model_is_there_all_say_so() -> None:
 
 
 def test_a_failed_engine_is_told_to_all(small, monkeypatch: pytest.MonkeyPatch) -> None:
-    decode, steps = small._runner.decode, iter(range(5))
+    decode, dispatches = small._runner.decode, iter(range(5))
 
-    def broken(slots: list[int]) -> object:
-        if next(steps, None) is None:
+    def broken(slots: list[int], steps: int) -> object:
+        if next(dispatches, None) is None:
             raise RuntimeError("the device has gone")
-        return decode(slots)
+        return decode(slots, steps)
 
     with serving(small) as client:
         assert client.http.get("/health").json() == {"status": "ready"}
