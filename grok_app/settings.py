@@ -77,6 +77,13 @@ def _mesh(text: str) -> tuple[int, int]:
     return data, model
 
 
+def _coordinator(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not 0 < int(port) < 65535:
+        raise ValueError
+    return f"{_filled(host)}:{port}"
+
+
 def _login(text: str) -> tuple[str, str]:
     name, _, password = text.partition(":")
     return _filled(name), _filled(password)
@@ -86,6 +93,9 @@ FLAG = Kind("", "one of " + ", ".join(ON + OFF), _flag)
 ADDRESS = Kind("ADDRESS", "a host name or an IP address, such as 127.0.0.1", _filled)
 FOLDER = Kind("DIR", "a folder", lambda text: Path(_filled(text)).expanduser())
 MESH = Kind("DATA,MODEL", "two whole numbers above 0, such as 1,8", _mesh)
+COORDINATOR = Kind(
+    "HOST:PORT", "a host and a port below 65535, such as 10.0.0.1:9000", _coordinator
+)
 LOGIN = Kind(
     "NAME:PASSWORD",
     "a name, a colon and a password, neither of them empty, such as ann:tea-at-five",
@@ -136,6 +146,15 @@ class Settings:
         None,
         one_of("float32", "bfloat16"),
         "precision to compute in (default: the better one for the device)",
+    )
+    coordinator: str | None = _field(
+        None,
+        COORDINATOR,
+        "process 0 of several that serve one model together; it uses the next port too",
+    )
+    processes: int = _field(1, whole_number(1, 1024), "how many processes there are")
+    process_id: int = _field(
+        0, whole_number(0, 1023), "which of them this is; only process 0 serves the page"
     )
 
 
@@ -242,7 +261,21 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
             values[option.name] = option.from_environment(text)
     settings = Settings(**values)
     _check_logins(settings.auth)
+    _check_cluster(settings)
     return settings
+
+
+def _check_cluster(settings: Settings) -> None:
+    if settings.process_id >= settings.processes:
+        raise SettingsError(
+            f"--process-id {settings.process_id}: of {settings.processes} processes it is one "
+            f"from 0 to {settings.processes - 1}"
+        )
+    if (settings.processes > 1) != (settings.coordinator is not None):
+        raise SettingsError(
+            "--coordinator and --processes belong together: "
+            f"given {settings.coordinator}, {settings.processes}"
+        )
 
 
 def _check_logins(logins: tuple[tuple[str, str], ...]) -> None:

@@ -28,6 +28,24 @@ GIVEN = [
     (["--queue", "3"], {"GROK_QUEUE": "3"}, "queue", 3),
     (["--mesh", "2,4"], {"GROK_MESH": "2,4"}, "mesh", (2, 4)),
     (["--dtype", "bfloat16"], {"GROK_DTYPE": "bfloat16"}, "dtype", "bfloat16"),
+    (
+        ["--coordinator", "host:9000", "--processes", "2"],
+        {"GROK_COORDINATOR": "host:9000", "GROK_PROCESSES": "2"},
+        "coordinator",
+        "host:9000",
+    ),
+    (
+        ["--coordinator", "host:9000", "--processes", "2"],
+        {"GROK_COORDINATOR": "host:9000", "GROK_PROCESSES": "2"},
+        "processes",
+        2,
+    ),
+    (
+        ["--coordinator", "host:9000", "--processes", "2", "--process-id", "1"],
+        {"GROK_COORDINATOR": "host:9000", "GROK_PROCESSES": "2", "GROK_PROCESS_ID": "1"},
+        "process_id",
+        1,
+    ),
 ]
 
 # What is wrong, and what the error must name: where it stood, what was expected.
@@ -44,6 +62,11 @@ WRONG = [
     (["--mesh", "0,8"], {}, ["--mesh", "above 0"]),
     (["--mesh", "1,2,3"], {}, ["--mesh", "two whole numbers"]),
     (["--dtype", "float16"], {}, ["--dtype", "float32 or bfloat16", "'float16'"]),
+    (["--coordinator", "host"], {}, ["--coordinator", "10.0.0.1:9000"]),
+    (["--coordinator", "host:65535"], {}, ["--coordinator", "below 65535"]),
+    (["--coordinator", "host:9000"], {}, ["--processes", "belong together"]),
+    (["--processes", "2"], {}, ["--coordinator", "belong together"]),
+    (["--process-id", "1"], {}, ["--process-id", "1 processes"]),
     (["--auth", "ann"], {}, ["--auth", "a colon"]),
     (["--auth", "ann:a", "--auth", "ann:b"], {}, ["--auth", "ann", "twice"]),
     (["--port"], {}, ["--port", "expected one argument"]),

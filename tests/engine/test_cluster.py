@@ -1,4 +1,4 @@
-"""Two processes of four devices serve as one of eight; when one dies, the other says so and ends."""
+"""Two processes of four devices serve as one of eight; when one dies, the other says so."""
 
 import json
 import os
@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
 
-from tests.app_process import ROOT, environment, free_port
+from tests.app_process import ROOT, AppProcess, environment, free_port
 
 pytestmark = pytest.mark.slow
 Process = subprocess.Popen[str]
@@ -95,3 +97,36 @@ def test_when_process_0_dies_the_others_end(mini: Path) -> None:
         assert follower.wait(30) != 0
         assert follower.stderr is not None
         assert "process 0 is gone" in follower.stderr.read()
+
+
+def test_the_page_is_told_which_process_died(tmp_path: Path) -> None:
+    """The real app, two processes of two devices, and the small model."""
+    variables = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
+    together = ["--coordinator", f"127.0.0.1:{free_port()}", "--processes", "2"]
+    with (
+        AppProcess(tmp_path / "leader", *together, **variables) as leader,
+        AppProcess(tmp_path / "other", *together, "--process-id", "1", **variables) as other,
+    ):
+        leader.wait_until_ready()
+        client = Client(leader.url, verbose=False)
+        assert client.predict("Hi", api_name="/chat")
+        other.process.kill()
+        died = time.monotonic()
+        with pytest.raises(AppError, match="process 1"):
+            client.predict("Hi", api_name="/chat")
+        assert leader.process.wait(30) == 1
+        assert time.monotonic() - died < 30
+        assert "error: process 1 (at 127.0.0.1" in leader.text()
+
+
+def test_the_app_stops_in_order_when_process_0_is_asked_to(tmp_path: Path) -> None:
+    variables = {"XLA_FLAGS": "--xla_force_host_platform_device_count=1", "JAX_PLATFORMS": "cpu"}
+    together = ["--coordinator", f"127.0.0.1:{free_port()}", "--processes", "2"]
+    with (
+        AppProcess(tmp_path / "leader", *together, **variables) as leader,
+        AppProcess(tmp_path / "other", *together, "--process-id", "1", **variables) as other,
+    ):
+        leader.wait_until_ready()
+        assert leader.stop() == 0
+        assert other.process.wait(30) == 0
+        assert other.text().endswith("Stopped.\n")
