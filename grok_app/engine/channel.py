@@ -10,6 +10,7 @@ it is ever run.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -48,7 +49,10 @@ class Leader:
         while len(self._peers) < followers:
             peer, _ = self._server.accept()
             peer.settimeout(LOST_AFTER)
-            number = int.from_bytes(peer.makefile("rb", buffering=0).read(4) or b"", "big")
+            number = _number(peer)
+            if not 0 < number <= followers or number in self._peers:
+                peer.close()  # none of ours
+                continue
             self._peers[number] = peer
         self._server.close()
         for number, peer in self._peers.items():
@@ -155,6 +159,14 @@ class Follower:
             pass  # `_read` sees the same
 
 
+def _number(peer: socket.socket) -> int:
+    """Which process a new connection says it is; -1 where it says nothing."""
+    try:
+        return int.from_bytes(_exactly(peer.makefile("rb", buffering=0), 4), "big")
+    except (OSError, EOFError):
+        return -1
+
+
 def _frame(head: dict[str, Any], arrays: Sequence[np.ndarray] = ()) -> bytes:
     head["arrays"] = [(array.dtype.str, array.shape) for array in arrays]
     text = json.dumps(head).encode()
@@ -170,9 +182,9 @@ def _read_frame(stream: BinaryIO) -> tuple[dict[str, Any], list[np.ndarray]]:
     return head, arrays
 
 
-def _exactly(stream: BinaryIO, count: int) -> bytes:
+def _exactly(stream: BinaryIO | io.RawIOBase, count: int) -> bytes:
     data = stream.read(count)
-    if len(data) < count:
+    if data is None or len(data) < count:
         raise EOFError
     return data
 
