@@ -10,9 +10,13 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from grok_app.errors import GrokError, SettingsError
 from grok_app.settings import Settings, parse
+
+if TYPE_CHECKING:
+    from grok_app.engine.cluster import Cluster
 
 
 def main() -> int:
@@ -31,6 +35,8 @@ def main() -> int:
 
 def run(settings: Settings) -> None:
     """Load everything and serve until interrupted. What fails fast comes first."""
+    if settings.process_id:
+        return follow(settings)
     listening = listen(settings.host, settings.port)
 
     # The slow imports come only here: a wrong option is told at once.
@@ -55,6 +61,7 @@ def run(settings: Settings) -> None:
             queue=settings.queue,
             saved=settings.saved,
             native=settings.native,
+            cluster=_cluster(settings),
         )
         stack.enter_context(closing(engine))
         print(
@@ -65,6 +72,35 @@ def run(settings: Settings) -> None:
         )
         _on_signals(_stop)
         site.serve(engine)
+
+
+def follow(settings: Settings) -> None:
+    """Take part in what process 0 serves, until it stops."""
+    from grok_app.engine.load import follow
+
+    cluster = _cluster(settings)
+    assert cluster is not None
+    print(f"Process {settings.process_id} follows process 0 at {settings.coordinator} ...")
+    follow(
+        settings.checkpoint,
+        cluster,
+        mesh=settings.mesh,
+        dtype=settings.dtype,
+        slots=settings.slots,
+        context=settings.context,
+        queue=settings.queue,
+        saved=settings.saved,
+        native=settings.native,
+    )
+
+
+def _cluster(settings: Settings) -> "Cluster | None":
+    """The processes that serve together, where there are several."""
+    from grok_app.engine.cluster import Cluster
+
+    if settings.coordinator is None:
+        return None
+    return Cluster(settings.coordinator, settings.processes, settings.process_id)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -90,6 +90,13 @@ def _origin(text: str) -> str:
     return text
 
 
+def _coordinator(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not 0 < int(port) < 65535:
+        raise ValueError
+    return f"{_filled(host)}:{port}"
+
+
 def _login(text: str) -> tuple[str, str]:
     name, _, password = text.partition(":")
     return _filled(name), _filled(password)
@@ -102,6 +109,9 @@ FILE = Kind("FILE", "a file", lambda text: Path(_filled(text)).expanduser())
 KEY = Kind("KEY", "a key, of letters and signs", _word, secret=True, repeatable=True)
 ORIGIN = Kind("ORIGIN", "an origin, such as https://example.org, or *", _origin, repeatable=True)
 MESH = Kind("DATA,MODEL", "two whole numbers above 0, such as 1,8", _mesh)
+COORDINATOR = Kind(
+    "HOST:PORT", "a host and a port below 65535, such as 10.0.0.1:9000", _coordinator
+)
 LOGIN = Kind(
     "NAME:PASSWORD",
     "a name, a colon and a password, neither of them empty, such as ann:tea-at-five",
@@ -170,6 +180,15 @@ class Settings:
         True,
         FLAG,
         "on a CPU, use a kernel compiled for it, where there is a C++ compiler",
+    )
+    coordinator: str | None = _field(
+        None,
+        COORDINATOR,
+        "process 0 of several that serve one model together; it uses the next port too",
+    )
+    processes: int = _field(1, whole_number(1, 1024), "how many processes there are")
+    process_id: int = _field(
+        0, whole_number(0, 1023), "which of them this is; only process 0 serves the page"
     )
 
 
@@ -276,7 +295,21 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
             values[option.name] = option.from_environment(text)
     settings = Settings(**values)
     _check_logins(settings.auth)
+    _check_cluster(settings)
     return settings
+
+
+def _check_cluster(settings: Settings) -> None:
+    if settings.process_id >= settings.processes:
+        raise SettingsError(
+            f"--process-id {settings.process_id}: of {settings.processes} processes it is one "
+            f"from 0 to {settings.processes - 1}"
+        )
+    if (settings.processes > 1) != (settings.coordinator is not None):
+        raise SettingsError(
+            "--coordinator and --processes belong together: "
+            f"given {settings.coordinator}, {settings.processes}"
+        )
 
 
 def _check_logins(logins: tuple[tuple[str, str], ...]) -> None:

@@ -39,6 +39,24 @@ GIVEN = [
     (["--dtype", "bfloat16"], {"GROK_DTYPE": "bfloat16"}, "dtype", "bfloat16"),
     (["--saved", "0"], {"GROK_SAVED": "0"}, "saved", 0),
     (["--no-native"], {"GROK_NATIVE": "off"}, "native", False),
+    (
+        ["--coordinator", "host:9000", "--processes", "2"],
+        {"GROK_COORDINATOR": "host:9000", "GROK_PROCESSES": "2"},
+        "coordinator",
+        "host:9000",
+    ),
+    (
+        ["--coordinator", "host:9000", "--processes", "2"],
+        {"GROK_COORDINATOR": "host:9000", "GROK_PROCESSES": "2"},
+        "processes",
+        2,
+    ),
+    (
+        ["--coordinator", "host:9000", "--processes", "2", "--process-id", "1"],
+        {"GROK_COORDINATOR": "host:9000", "GROK_PROCESSES": "2", "GROK_PROCESS_ID": "1"},
+        "process_id",
+        1,
+    ),
 ]
 
 # What is wrong, and what the error must name: where it stood, what was expected.
@@ -55,6 +73,11 @@ WRONG = [
     (["--mesh", "0,8"], {}, ["--mesh", "above 0"]),
     (["--mesh", "1,2,3"], {}, ["--mesh", "two whole numbers"]),
     (["--dtype", "float16"], {}, ["--dtype", "float32 or bfloat16", "'float16'"]),
+    (["--coordinator", "host"], {}, ["--coordinator", "10.0.0.1:9000"]),
+    (["--coordinator", "host:65535"], {}, ["--coordinator", "below 65535"]),
+    (["--coordinator", "host:9000"], {}, ["--processes", "belong together"]),
+    (["--processes", "2"], {}, ["--coordinator", "belong together"]),
+    (["--process-id", "1"], {}, ["--process-id", "1 processes"]),
     (["--auth", "ann"], {}, ["--auth", "a colon"]),
     (["--auth", "ann:a", "--auth", "ann:b"], {}, ["--auth", "ann", "twice"]),
     (["--api-key", "a b"], {}, ["--api-key", "letters and signs"]),

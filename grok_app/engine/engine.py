@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from grok_app.engine.channel import Leader
 from grok_app.engine.generation import Generation
 from grok_app.engine.metrics import Metrics
 from grok_app.engine.pace import Pace
@@ -32,6 +33,7 @@ from grok_app.model import parameters
 
 _AHEAD = 1  # dispatches whose results wait while the next one is prepared
 _TURN = 0.02  # seconds of decoding that may be dispatched at once
+_LOSS_SECONDS = 5.0  # in which a lost process is noticed, whose absence made a step fail
 _SPEED_WINDOW = 5.0  # seconds over which the speed is measured
 
 
@@ -72,9 +74,15 @@ class Engine:
     """A loaded model that serves many at once; made by `grok_app.load`."""
 
     def __init__(
-        self, runner: Runner, tokenizer: Tokenizer | None, name: str, context: int, queue: int
+        self,
+        runner: Runner,
+        tokenizer: Tokenizer | None,
+        name: str,
+        context: int,
+        queue: int,
+        leader: Leader | None = None,
     ):
-        """Compiles the model and starts the thread."""
+        """Compiles the model and starts the thread; `leader` leads the other processes, if any."""
         self.name, self.tokenizer, self.context = name, tokenizer, context
         self.config = runner.config
         self.parameters = parameters.count(runner.config)
@@ -94,6 +102,9 @@ class Engine:
         self._pace = Pace()
         self._scorer: Scorer | None = None
         self._scorer_lock = threading.Lock()
+        self._leader = leader
+        if leader:
+            runner.announce, leader.on_lost = leader.send, self._lose
         runner.warm_up()
         self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
         self._thread.start()
@@ -170,7 +181,8 @@ class Engine:
         The first call compiles the program for it, in the caller's thread.
 
         Raises:
-            RequestError: the text is empty, too long, or holds what is no token.
+            RequestError: the text is empty, too long, or holds what is no token, or several
+                processes serve together: they follow one another in replies only.
             EngineFailed: the engine serves no more.
         """
         checked = self._check_ids(ids)
@@ -179,6 +191,8 @@ class Engine:
                 f"the text has {len(checked)} tokens; the model's context is "
                 f"{self.config.sequence_len}"
             )
+        if self._leader:
+            raise RequestError("a text cannot be scored where several processes serve together")
         with self._scorer_lock:
             self._scorer = scorer = self._scorer or Scorer(self._runner)
         cache = self._call(scorer.empty_cache)
@@ -267,9 +281,14 @@ class Engine:
                     self._hand_over(in_flight.popleft())
             reason = EngineFailed("the engine was closed before the reply was complete")
         except Exception as error:  # whatever it is, everybody who waits must hear of it
-            reason = EngineFailed(f"the engine has stopped: {type(error).__name__}: {error}")
+            lost = self._leader.why_lost(_LOSS_SECONDS) if self._leader else ""
+            reason = EngineFailed(
+                lost or f"the engine has stopped: {type(error).__name__}: {error}"
+            )
             reason.__cause__ = error
         self._end(reason)
+        if self._leader:
+            self._leader.close("" if self._closing else str(reason))
 
     def _next(self, idle: bool) -> tuple[Plan, list[tuple[Callable[[], Any], Future[Any]]]]:
         """Waits for something to do, unless results are in flight."""
@@ -336,9 +355,13 @@ class Engine:
             "stop" if ended else "length" if last else None,
         )
 
+    def _lose(self, reason: str) -> None:
+        """Tells whoever waits that another process is gone; this thread may wait for it itself."""
+        self._end(EngineFailed(reason))
+
     def _end(self, reason: EngineFailed) -> None:
         with self._wake:
-            self._failure = reason
+            self._failure = self._failure or reason
             for request in (*self._scheduler.waiting, *self._scheduler.running()):
                 request.end(reason)
             for _, future in self._jobs:

@@ -13,6 +13,8 @@ from grok_app.checkpoint.folder import open_checkpoint, read_config
 from grok_app.checkpoint.load import load_parameters
 from grok_app.checkpoint.machine import this_machine
 from grok_app.checkpoint.plan import default_dtype, make_plan
+from grok_app.engine.channel import Follower
+from grok_app.engine.cluster import Cluster
 from grok_app.engine.engine import Engine
 from grok_app.engine.runner import Runner
 from grok_app.engine.tokenizer import Tokenizer
@@ -32,6 +34,7 @@ def load(
     queue: int = 64,
     saved: int = 8,
     native: bool = True,
+    cluster: Cluster | None = None,
 ) -> Engine:
     """Loads a model and starts an engine that serves it.
 
@@ -47,17 +50,67 @@ def load(
         saved: conversations beyond the slots whose keys and values are kept, so that their next
             turn need not read them again.
         native: on a CPU, compile a kernel for it if there is a C++ compiler.
+        cluster: the processes that serve together; this is their process 0, and ends with an
+            error when another one does.
 
     Raises:
         CheckpointError: files are missing, damaged or do not fit one another.
         SettingsError: an argument is out of range, the mesh does not fit, or the model does not
             fit in memory.
     """
+    leader = cluster.join() if cluster else None
+    assert not isinstance(leader, Follower)
     folder = Path(path)
+    runner, tokenizer = _prepare(folder, mesh, dtype, slots, context, queue, saved, native)
+    length = context or runner.config.sequence_len
+    return Engine(runner, tokenizer, folder.resolve().name, length, queue, leader)
+
+
+def follow(
+    path: str | Path,
+    cluster: Cluster,
+    mesh: tuple[int, int] | None = None,
+    dtype: str | None = None,
+    slots: int = 8,
+    context: int | None = None,
+    queue: int = 64,
+    saved: int = 8,
+    native: bool = True,
+) -> None:
+    """Takes part in a cluster as another process than 0: returns when process 0 closes.
+
+    The arguments are those that process 0 gave to `load`. This process ends with an error when
+    another one does.
+
+    Raises:
+        CheckpointError, SettingsError: as `load`.
+    """
+    follower = cluster.join()
+    assert isinstance(follower, Follower)
+    runner, _ = _prepare(Path(path), mesh, dtype, slots, context, queue, saved, native)
+    runner.follow(follower)
+
+
+def _prepare(
+    folder: Path,
+    mesh: tuple[int, int] | None,
+    dtype: str | None,
+    slots: int,
+    context: int | None,
+    queue: int,
+    saved: int,
+    native: bool,
+) -> tuple[Runner, Tokenizer | None]:
+    """The model on its devices, once all is checked that can be."""
     config = read_config(folder)
     _check(config, dtype, slots, context, queue, saved)
     device_mesh = make_mesh(mesh or default_mesh_shape(config, len(jax.devices())))
     shard_of(config, device_mesh.shape["model"])
+    if jax.process_count() > 1 and device_mesh.size < len(jax.devices()):
+        raise SettingsError(
+            f"mesh {device_mesh.shape['data']},{device_mesh.shape['model']} leaves devices idle; "
+            f"several processes must use all of theirs, {len(jax.devices())} together"
+        )
     if slots % device_mesh.shape["data"]:
         raise SettingsError(
             f"{slots} slots cannot be divided over {device_mesh.shape['data']} devices on the "
@@ -72,8 +125,7 @@ def load(
     native = native and on_processor and kernels.build(cache_folder() / "kernels")
     _remember_compilations(cache_folder() / "xla")
     params = load_parameters(checkpoint, device_mesh)
-    runner = Runner(config, params, device_mesh, kind, slots, length, saved, native)
-    return Engine(runner, tokenizer, folder.resolve().name, length, queue)
+    return Runner(config, params, device_mesh, kind, slots, length, saved, native), tokenizer
 
 
 def _check(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from grok_app.model.sharding import DATA, MODEL, parameter_specs, shard_of
 CHUNKS = (32, 128)  # the lengths a chunk of a prompt is padded to: the shortest that holds it
 
 # The specs have the form of the arrays they divide, which their types do not tell.
+_WHOLE: Any = P()
 _ROWS: Any = P(DATA)
 _STEPS_ROWS: Any = P(None, DATA)
 _STEPS_LAYERS_ROWS: Any = P(None, None, DATA)
@@ -33,6 +35,21 @@ _CACHE_SPEC = KVCache(_LAYERS_ROWS_HEADS, _LAYERS_ROWS_HEADS, _ROWS)
 _SLOTS_SPEC = Slots(_CACHE_SPEC, _ROWS, _ROWS, _ROWS, _SAMPLING_SPEC)
 _FEED_SPEC = Feed(_ROWS, _ROWS, _ROWS, _ROWS, _ROWS, _ROWS, _SAMPLING_SPEC)
 _MADE_SPEC = Made(Sampled(*[_STEPS_ROWS] * 4), _STEPS_LAYERS_ROWS)
+
+
+@dataclass(frozen=True)
+class _Program:
+    """A compiled program.
+
+    Attributes:
+        run: takes the parameters, the slots where `moves`, and arrays of the host.
+        specs: how each of these arrays is divided, a tree as its own.
+        moves: whether it returns (slots, result), not the result alone.
+    """
+
+    run: Any
+    specs: tuple[Any, ...]
+    moves: bool
 
 
 class Runner:
@@ -64,12 +81,20 @@ class Runner:
         specs = parameter_specs(config)
         out = (_SLOTS_SPEC, _MADE_SPEC)
         self._feed = self._compiled(programs.feed, (specs, _SLOTS_SPEC, _FEED_SPEC), out)
-        self._decode = self._compiled(programs.decode, (specs, _SLOTS_SPEC, _ROWS, P()), out)
+        self._decode = self._compiled(programs.decode, (specs, _SLOTS_SPEC, _ROWS, _WHOLE), out)
         self._copy = self._compiled(
-            programs.copy, (_SLOTS_SPEC, _ROWS, _ROWS), _SLOTS_SPEC, donated=(0,)
+            programs.copy, (specs, _SLOTS_SPEC, _ROWS, _ROWS), (_SLOTS_SPEC, ())
         )
         self._logits = self._compiled(self._all_logits, (specs, P(DATA)), P(DATA), donated=())
-        self.slots = self._place(self._empty(slots, context), _SLOTS_SPEC)
+        self._programs = {
+            "feed": _Program(self._feed, (_FEED_SPEC,), moves=True),
+            "decode": _Program(self._decode, (_ROWS, _WHOLE), moves=True),
+            "copy": _Program(self._copy, (_ROWS, _ROWS), moves=True),
+            "logits": _Program(self._logits, (_ROWS,), moves=False),
+        }
+        empty = partial(self._empty, slots, context)
+        self.slots = jax.jit(empty, out_shardings=self._shardings(_SLOTS_SPEC))()
+        self.announce: Callable[[str, list[np.ndarray]], None] | None = None
 
     def warm_up(self) -> None:
         """Compiles every program that serving needs, by running it with nothing to do."""
@@ -92,8 +117,7 @@ class Runner:
         """Dispatches steps of the given slots; row b of the result is slot b's."""
         keep = np.zeros(self.shards * self.per_shard, bool)
         keep[list(slots)] = True
-        self.slots, made = self._decode(self.params, self.slots, keep, np.int32(steps))
-        return made
+        return self._call("decode", keep, np.array(steps, np.int32))
 
     def logits(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
         """float32 [rows, longest row, vocabulary]; shorter rows are padded at their end."""
@@ -103,14 +127,14 @@ class Runner:
         tokens = np.full((height, width), self.config.pad_token, np.int32)
         for row, ids in enumerate(rows):
             tokens[row, : len(ids)] = ids
-        return np.asarray(self._logits(self.params, tokens))[: len(rows), :longest]
+        return np.asarray(self._call("logits", tokens))[: len(rows), :longest]
 
     def _run_copy(self, copies: Sequence[Copy]) -> None:
         source = np.zeros(self.shards, np.int32)
         target = np.full(self.shards, self.per_shard + self.saved_per_shard, np.int32)  # outside
         for copy in copies:
             source[copy.shard], target[copy.shard] = copy.source, copy.target
-        self.slots = self._copy(self.slots, source, target)
+        self._call("copy", source, target)
 
     def _run_feed(self, chunks: Sequence[Chunk], length: int) -> Made:
         rows = self.shards
@@ -128,8 +152,38 @@ class Runner:
             count[row], final[row] = chunk.count, chunk.final
             _set_row(sampling, row, chunk.request.params)
         feed = Feed(tokens, before, slot, start, count, final, sampling)  # type: ignore[arg-type]
-        self.slots, made = self._feed(self.params, self.slots, feed)
+        return self._call("feed", feed)
+
+    def follow(self, messages: Iterable[tuple[str, list[np.ndarray]]]) -> None:
+        """Runs what another process announces, for as long as it does."""
+        for name, leaves in messages:
+            structure = jax.tree.structure(self._programs[name].specs)
+            self._run(name, jax.tree.unflatten(structure, leaves))
+
+    def _call(self, name: str, *host: Any) -> Any:
+        """The result of a program on arrays of the host, which `announce` passes on if set."""
+        if self.announce:
+            self.announce(name, jax.tree.leaves(host))
+        return self._run(name, host)
+
+    def _run(self, name: str, host: tuple[Any, ...]) -> Any:
+        program = self._programs[name]
+        if self._many:
+            host = jax.tree.map(self._spread, host, program.specs)
+        if not program.moves:
+            return program.run(self.params, *host)
+        self.slots, made = program.run(self.params, self.slots, *host)
         return made
+
+    @property
+    def _many(self) -> bool:
+        """Whether the mesh has devices of other processes."""
+        return jax.process_count() > 1
+
+    def _spread(self, array: np.ndarray, spec: P) -> jax.Array:
+        """An array that every process has, as one on the devices of all of them."""
+        sharding = NamedSharding(self.mesh, spec)
+        return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
 
     def _all_logits(self, params: Any, tokens: jax.Array) -> jax.Array:
         config, (rows, length) = self.config, tokens.shape
@@ -162,15 +216,19 @@ class Runner:
             jax.tree.map(jnp.asarray, _sampling_rows(slots)),
         )
 
-    def _place(self, tree: Any, specs: Any) -> Any:
-        shardings = jax.tree.map(partial(NamedSharding, self.mesh), specs)
-        return jax.device_put(tree, shardings)
+    def _shardings(self, specs: Any) -> Any:
+        return jax.tree.map(partial(NamedSharding, self.mesh), specs)
 
     def _compiled(self, program: Any, specs: Any, out: Any, donated: tuple[int, ...] = (1,)) -> Any:
         mapped = jax.shard_map(
             program, mesh=self.mesh, in_specs=specs, out_specs=out, check_vma=False
         )
-        return jax.jit(mapped, donate_argnums=donated)
+        if not self._many:
+            return jax.jit(mapped, donate_argnums=donated)
+        # What goes to the host must be whole in every process.
+        whole = NamedSharding(self.mesh, P())
+        shardings = (self._shardings(_SLOTS_SPEC), whole) if donated else whole
+        return jax.jit(mapped, donate_argnums=donated, out_shardings=shardings)
 
 
 def _sampling_rows(rows: int) -> Sampling:

@@ -91,9 +91,11 @@ class Programs:
     dtype: Any
     native: bool
 
-    def copy(self, slots: Slots, source: Array, target: Array) -> Slots:
+    def copy(
+        self, params: Any, slots: Slots, source: Array, target: Array
+    ) -> tuple[Slots, tuple[()]]:
         """Puts what row `source` int32 [1] of the cache holds into row `target` too; outside the
-        cache: nothing."""
+        cache: nothing. `params` are not used, but every program is given them."""
 
         def put(rows: Array, axis: int) -> Array:
             row = jnp.take(rows, source, axis)
@@ -102,7 +104,7 @@ class Programs:
 
         cache = slots.cache
         keys, values = put(cache.keys, 1), put(cache.values, 1)
-        return replace(slots, cache=KVCache(keys, values, put(cache.visible, 0)))
+        return replace(slots, cache=KVCache(keys, values, put(cache.visible, 0))), ()
 
     def feed(self, params: Any, slots: Slots, feed: Feed) -> tuple[Slots, Made]:
         """Adds a chunk of a prompt to a slot; after the final one, the reply's first token."""

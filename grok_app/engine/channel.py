@@ -1,0 +1,198 @@
+"""How the process that decides tells the others what to run: a connection to each of them.
+
+A message is the name of a program and the host arrays that go into it, small ones. The same
+connections carry a heartbeat both ways. JAX's own runtime notices a dead process too, but late,
+and it aborts; here whoever waits can be told first, and which process it was.
+
+A frame is the length of its head in 4 bytes, the head in JSON, and the arrays' bytes. Nothing in
+it is ever run.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import queue
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+
+BEAT = 2.0  # seconds between two signs of life
+LOST_AFTER = 15.0  # seconds of silence after which a process counts as lost
+_GRACE = 3.0  # seconds in which those who wait are told, before this process ends
+
+Message = tuple[str, list[np.ndarray]]
+
+
+class Leader:
+    """The end of process 0: sends, and watches over the others."""
+
+    def __init__(self, address: tuple[str, int]):
+        """Listens at `address`; `gather` then waits for the others."""
+        self._server = socket.create_server(address)
+        self._peers: dict[int, socket.socket] = {}
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._lost = threading.Event()
+        self._reason = ""
+        self.on_lost: Callable[[str], None] = lambda reason: None
+
+    def gather(self, followers: int) -> None:
+        """Waits until so many others have come, and begins to watch over them."""
+        while len(self._peers) < followers:
+            peer, _ = self._server.accept()
+            peer.settimeout(LOST_AFTER)
+            number = _number(peer)
+            if not 0 < number <= followers or number in self._peers:
+                peer.close()  # none of ours
+                continue
+            self._peers[number] = peer
+        self._server.close()
+        for number, peer in self._peers.items():
+            _thread(self._watch, number, peer)
+        _thread(self._beat)
+
+    def send(self, name: str, arrays: Sequence[np.ndarray]) -> None:
+        """Tells all others to run a program. Whom that does not reach is found out elsewhere."""
+        frame = _frame({"call": name}, arrays)
+        with self._lock:
+            for peer in self._peers.values():
+                try:
+                    peer.sendall(frame)
+                except OSError:
+                    continue  # `_watch` sees the same, and says who it was
+
+    def why_lost(self, seconds: float) -> str:
+        """Which process is gone; "" if none is found to be so within `seconds`."""
+        self._lost.wait(seconds)
+        return self._reason
+
+    def close(self, reason: str = "") -> None:
+        """Lets the others end: in good order, or with an error if there is a reason."""
+        if not self._closed.is_set():
+            self._closed.set()
+            self._send_end(reason)
+
+    def _send_end(self, reason: str) -> None:
+        with self._lock:
+            for peer in self._peers.values():
+                try:
+                    peer.sendall(_frame({"end": reason}))
+                except OSError:
+                    continue
+
+    def _beat(self) -> None:
+        while not self._closed.wait(BEAT):
+            self.send("", [])
+
+    def _watch(self, number: int, peer: socket.socket) -> None:
+        host, port = peer.getpeername()[:2]
+        with peer.makefile("rb") as stream:
+            try:
+                while stream.read(1):
+                    pass
+            except OSError:  # silent for too long, or the connection broke
+                pass
+        if not self._closed.is_set():
+            self._lose(f"process {number} (at {host}:{port}) is gone; nothing works without it")
+
+    def _lose(self, reason: str) -> None:
+        """Tells everybody, then ends this process: it may hang in a step with the lost one."""
+        with self._lock:
+            if self._reason:
+                return
+            self._reason = reason
+        self._lost.set()
+        self._send_end(reason)
+        self.on_lost(reason)
+        time.sleep(_GRACE)
+        _end_process(reason)
+
+
+class Follower:
+    """The end of another process: iterate over it for what is to be run."""
+
+    def __init__(self, address: tuple[str, int], number: int):
+        """Connects to process 0, as process `number`."""
+        self._socket = socket.create_connection(address, LOST_AFTER)
+        self._socket.sendall(number.to_bytes(4, "big"))
+        self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        _thread(self._read)
+        _thread(self._beat)
+
+    def __iter__(self) -> Iterator[Message]:
+        """The messages in their order, until process 0 closes."""
+        while (message := self._messages.get()) is not None:
+            yield message
+
+    def _read(self) -> None:
+        """Takes messages in. A thread of its own, for the one that runs them may hang."""
+        reason: str | None = "process 0 is gone; nothing works without it"
+        with self._socket.makefile("rb") as stream:
+            try:
+                while True:
+                    head, arrays = _read_frame(stream)
+                    if "end" in head:
+                        reason = head["end"]
+                        break
+                    if head["call"]:
+                        self._messages.put((head["call"], arrays))
+            except (OSError, EOFError):
+                pass
+        if reason:
+            _end_process(reason)
+        self._messages.put(None)
+
+    def _beat(self) -> None:
+        try:
+            while True:
+                self._socket.sendall(b"\0")
+                time.sleep(BEAT)
+        except OSError:
+            pass  # `_read` sees the same
+
+
+def _number(peer: socket.socket) -> int:
+    """Which process a new connection says it is; -1 where it says nothing."""
+    try:
+        return int.from_bytes(_exactly(peer.makefile("rb", buffering=0), 4), "big")
+    except (OSError, EOFError):
+        return -1
+
+
+def _frame(head: dict[str, Any], arrays: Sequence[np.ndarray] = ()) -> bytes:
+    head["arrays"] = [(array.dtype.str, array.shape) for array in arrays]
+    text = json.dumps(head).encode()
+    return b"".join([len(text).to_bytes(4, "big"), text, *(array.tobytes() for array in arrays)])
+
+
+def _read_frame(stream: BinaryIO) -> tuple[dict[str, Any], list[np.ndarray]]:
+    head = json.loads(_exactly(stream, int.from_bytes(_exactly(stream, 4), "big")))
+    arrays = []
+    for kind, shape in head["arrays"]:
+        data = _exactly(stream, np.dtype(kind).itemsize * math.prod(shape))
+        arrays.append(np.frombuffer(data, kind).reshape(shape))
+    return head, arrays
+
+
+def _exactly(stream: BinaryIO | io.RawIOBase, count: int) -> bytes:
+    data = stream.read(count)
+    if data is None or len(data) < count:
+        raise EOFError
+    return data
+
+
+def _thread(work: Callable[..., None], *arguments: Any) -> None:
+    threading.Thread(target=work, args=arguments, name="channel", daemon=True).start()
+
+
+def _end_process(reason: str) -> None:
+    print(f"error: {reason}", file=sys.stderr, flush=True)
+    os._exit(1)
