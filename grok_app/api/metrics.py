@@ -64,6 +64,8 @@ def _counters(engine: Engine) -> Iterator[Metric]:
     for name, text, value in (
         ("prompt_tokens", "Tokens of prompts read.", metrics.prompt_tokens),
         ("generation_tokens", "Tokens made.", metrics.generation_tokens),
+        ("prefix_cache_queries", "Tokens of prompts looked up.", metrics.prompt_tokens),
+        ("prefix_cache_hits", "Tokens of prompts known beforehand.", metrics.known_tokens),
     ):
         counter = CounterMetricFamily(f"grok:{name}", text, labels=["model_name"])
         counter.add_metric([engine.name], value)

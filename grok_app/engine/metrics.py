@@ -42,12 +42,14 @@ class Metrics:
     Attributes:
         finished: requests by how they ended: "stop", "length", or "abort" by their caller.
         prompt_tokens, generation_tokens: read, counted with the first token; and made.
+        known_tokens: those of the prompts' tokens that needed no pass.
         time_to_first_token: seconds from a request's arrival, the wait for a slot included.
         inter_token_latency: seconds between two tokens of a request.
     """
 
     finished: Counter[str] = field(default_factory=Counter)
     prompt_tokens: int = 0
+    known_tokens: int = 0
     generation_tokens: int = 0
     time_to_first_token: Histogram = field(default_factory=lambda: Histogram(FIRST_TOKEN))
     inter_token_latency: Histogram = field(default_factory=lambda: Histogram(BETWEEN_TOKENS))
@@ -57,6 +59,7 @@ class Metrics:
         self.generation_tokens += 1
         if request.delivered == 1:
             self.prompt_tokens += len(request.prompt)
+            self.known_tokens += request.known
             self.time_to_first_token.observe(now - request.moved)
         else:
             self.inter_token_latency.observe(now - request.moved)

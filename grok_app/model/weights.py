@@ -16,7 +16,7 @@ from grok_app.kernels import grouped_matmul
 
 # On a CPU a matrix is widened this many elements at a time: the floats stay in the L2 cache.
 _TILE_ELEMENTS = 256 * 4096
-_TILE_ROWS = 256
+_TILE_ROWS = 128
 
 
 class Weight(Protocol):

@@ -23,6 +23,14 @@ def test_a_histogram_counts_each_value_once() -> None:
     assert histogram.total == 12.0
 
 
+def test_known_beginnings_are_counted(mini) -> None:
+    engine = grok_app.load(mini, mesh=(1, 1), dtype="float32", slots=1)
+    for end in (1, 2):
+        list(engine.generate([*range(10, 40), end], max_tokens=2))
+    engine.close()
+    assert (engine.metrics.prompt_tokens, engine.metrics.known_tokens) == (62, 30)
+
+
 def test_requests_and_tokens_are_counted(engine) -> None:
     started = time.monotonic()
     assert len(list(engine.generate([5] * 7, max_tokens=10, temperature=0))) == 10
