@@ -26,7 +26,9 @@ from jax import Array
 from bench.machine import median_seconds, read_bandwidth
 from grok_app.checkpoint.machine import this_machine
 from grok_app.checkpoint.plan import default_dtype
+from grok_app.engine.load import cache_folder
 from grok_app.engine.runner import CHUNKS
+from grok_app.kernels import build
 from grok_app.model.cache import KVCache, empty_cache
 from grok_app.model.config import GROK_1, GrokConfig
 from grok_app.model.grok import extend
@@ -154,11 +156,13 @@ def matrix_rate(dtype: str) -> float:
 
 
 def _program(config: GrokConfig, dtype: str) -> Callable[..., tuple[Array, KVCache, Array]]:
+    native = jax.default_backend() == "cpu" and build(cache_folder() / "kernels")
+
     def step(params: Any, tokens: Array, positions: Array, cache: KVCache) -> Any:
         at = jnp.zeros(len(tokens), jnp.int32)
+        settings: Any = {"at": at, "dtype": jnp.dtype(dtype), "native": native}
         shard = shard_of(config, 1)
-        kind = jnp.dtype(dtype)
-        return extend(params, config, shard, tokens, positions, cache, at=at, dtype=kind)
+        return extend(params, config, shard, tokens, positions, cache, **settings)
 
     return jax.jit(step, donate_argnums=3)
 

@@ -14,7 +14,7 @@ import random
 import statistics
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -123,24 +123,31 @@ def _milliseconds(seconds: Sequence[float], share: float) -> float:
     return round(1000 * sorted(seconds)[int(share * (len(seconds) - 1))], 1)
 
 
-def busy(engine: grok_app.Engine, people: int, tokens: int = 200) -> float:
-    """Tokens a second of all together, while so many talk without a pause."""
-    many = [
-        engine.generate([5 + i] * 20, max_tokens=tokens, temperature=0.8, seed=i)
-        for i in range(people)
-    ]
-    made = [0] * people
+def busy(engine: grok_app.Engine, people: int, seconds: float = 2.0) -> float:
+    """Tokens a second of all together, while so many talk without a pause.
 
-    def count(i: int) -> None:
-        made[i] = sum(1 for _ in many[i])
+    A high temperature makes it unlikely that a text ends; one that does is followed by another.
+    """
+    moments: list[list[float]] = [[] for _ in range(people)]
+    until = time.monotonic() + seconds + 1.0
 
-    threads = [threading.Thread(target=count, args=(i,)) for i in range(people)]
-    started = time.monotonic()
+    def talk(i: int) -> None:
+        while time.monotonic() < until:
+            for _ in engine.generate([5 + i] * 20, max_tokens=800, temperature=3.0):
+                moments[i].append(time.monotonic())
+                if moments[i][-1] > until:
+                    break
+
+    _together(talk, people)
+    return sum(until - seconds < at <= until for mine in moments for at in mine) / seconds
+
+
+def _together(talk: Callable[[int], None], people: int) -> None:
+    threads = [threading.Thread(target=talk, args=(i,)) for i in range(people)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(made) / (time.monotonic() - started)
 
 
 def history(engine: grok_app.Engine, length: int, times: int) -> dict[str, float]:
@@ -172,7 +179,7 @@ def newcomer(engine: grok_app.Engine, talkers: int, length: int) -> dict[str, fl
     stop = threading.Event()
 
     def talk(i: int) -> None:
-        with engine.generate([7 + i] * 20, max_tokens=900, temperature=1.5, seed=i) as generation:
+        with engine.generate([7 + i] * 20, max_tokens=900, temperature=3.0, seed=i) as generation:
             for _ in generation:
                 moments[i].append(time.monotonic())
                 if stop.is_set():
@@ -181,7 +188,7 @@ def newcomer(engine: grok_app.Engine, talkers: int, length: int) -> dict[str, fl
     threads = [threading.Thread(target=talk, args=(i,)) for i in range(talkers)]
     for thread in threads:
         thread.start()
-    time.sleep(1.0)
+    time.sleep(1.5)
     came = time.monotonic()
     rng = random.Random(1)
     _first_token(engine, [rng.randrange(300, engine.config.vocab_size) for _ in range(length)])
@@ -206,17 +213,14 @@ def outside(engine: grok_app.Engine, people: int) -> float:
     The program alone is timed on the engine's own runner, while the engine has nothing to do.
     """
     runner, slots = engine._runner, list(range(people))
-    tokens = 200
-    together = people / busy(engine, people, tokens)  # seconds a step
+    together = people / busy(engine, people)  # seconds a step
+    for generation in [engine.generate([5 + i] * 20, max_tokens=2) for i in range(people)]:
+        list(generation)  # leaves a conversation in each slot
 
     def work() -> None:
         jax.block_until_ready(runner.decode(slots, MOST_STEPS).sampled.token)
 
-    talk = [engine.generate([5 + i] * 20, max_tokens=2, temperature=0.8) for i in range(people)]
-    for generation in talk:
-        list(generation)
-    alone = median_seconds(work, 9) / MOST_STEPS
-    return 1 - alone / together
+    return 1 - median_seconds(work, 9) / MOST_STEPS / together
 
 
 def main() -> None:
@@ -238,6 +242,7 @@ def main() -> None:
         "one_tokens_per_s": round(one, 1),
         "sixteen_tokens_per_s": round(sixteen, 1),
         "sixteen_over_one": round(sixteen / one, 2),
+        "outside_for_one": round(outside(engine, 1), 3),
         "history": history(engine, 800, 7),
         "newcomer": newcomer(engine, 4, 900),
     }
