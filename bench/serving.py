@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import jax
+import numpy as np
 
 import grok_app
 from bench.machine import median_seconds
@@ -27,6 +28,7 @@ from grok_app.chat import Turn, build_prompt, load_personas
 from grok_app.engine.slots import MOST_STEPS
 
 PERSONA = load_personas(Path("prompts"))[0]
+_SAME_MOMENT = 0.0005  # seconds
 THOUGHT = 1.0  # seconds between a reply and the next message, on average
 TURNS = 6  # of a conversation
 MESSAGES = (
@@ -62,16 +64,19 @@ class Client:
             turns = [*turns, Turn("assistant", self._ask(engine, turns, rng.getrandbits(32)))]
 
     def _ask(self, engine: grok_app.Engine, turns: Sequence[Turn], seed: int) -> str:
-        text, last = "", time.monotonic()
+        text, last, waiting = "", time.monotonic(), 1
         asked = last
         with engine.generate(_prompt(engine, turns), seed=seed, **_settings()) as generation:
             for piece in generation:
                 now = time.monotonic()
                 if last == asked:
                     self.first.append(now - asked)
-                else:
-                    self.between.append(now - last)
-                last = now
+                elif now - last < _SAME_MOMENT:
+                    waiting += 1
+                    continue
+                else:  # several tokens come at once: each has taken its part of the time
+                    self.between += [(now - last) / waiting] * waiting
+                last, waiting = now, 1
                 self.tokens += 1
                 text += piece.text
         return text.strip() or "..."
@@ -212,10 +217,15 @@ def outside(engine: grok_app.Engine, people: int) -> float:
 
     The program alone is timed on the engine's own runner, while the engine has nothing to do.
     """
-    runner, slots = engine._runner, list(range(people))
+    runner = engine._runner
     together = people / busy(engine, people)  # seconds a step
-    for generation in [engine.generate([5 + i] * 20, max_tokens=2) for i in range(people)]:
+    for generation in [
+        engine.generate([5 + i] * 20, max_tokens=2, temperature=3.0) for i in range(people)
+    ]:
         list(generation)  # leaves a conversation in each slot
+
+    slots = np.flatnonzero(np.asarray(runner.slots.position) < runner.slots.cache.length).tolist()
+    assert len(slots) == people, "a text ended early"
 
     def work() -> None:
         jax.block_until_ready(runner.decode(slots, MOST_STEPS).sampled.token)

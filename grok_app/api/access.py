@@ -45,10 +45,11 @@ def read_keys(path: Path) -> tuple[str, ...]:
         SettingsError: the file cannot be read, or holds none.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"--api-key-file: {path} cannot be read: {error}") from None
-    keys = tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    stripped = (line.strip() for line in lines)
+    keys = tuple(line for line in stripped if line and not line.startswith("#"))
     if not keys:
         raise SettingsError(f"--api-key-file: {path} holds no key; expected one a line")
     return keys
@@ -124,7 +125,10 @@ def _among(given: str, keys: tuple[str, ...]) -> bool:
 
 
 def _is_local(headers: Headers, client: tuple[str, int] | None) -> bool:
-    addressed = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    try:
+        addressed = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    except ValueError:  # such as an unfinished IPv6 address
+        return False
     return client is not None and _is_loopback(client[0]) and _is_loopback(addressed)
 
 

@@ -57,6 +57,8 @@ class PromptScorer:
 
 def _entries(engine: Engine, ids: Sequence[int], top: int, gone: threading.Event) -> list[Entry]:
     entries = [Entry(ids[0], None, ())]
+    if gone.is_set():
+        return entries
     for scores in engine.score(ids):
         if gone.is_set():
             break

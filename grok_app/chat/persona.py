@@ -97,15 +97,18 @@ def load_personas(folder: Path) -> tuple[Persona, ...]:
     """
     if not folder.is_dir():
         raise PersonaError(f"{folder} is not a folder; expected one with a TOML file a persona")
-    personas = []
+    personas: dict[str, Persona] = {}
     for path in sorted(folder.glob("*.toml")):
         try:
-            personas.append(load_persona(path))
+            persona = load_persona(path)
+            if persona.slug in personas:
+                raise PersonaError(f"{path.name}: there is a persona {persona.slug!r} already")
+            personas[persona.slug] = persona
         except PersonaError as error:
             log.warning("%s; this persona is left out", error)
     if not personas:
         raise PersonaError(f"{folder} has no persona that could be read; expected TOML files")
-    return tuple(personas)
+    return tuple(personas.values())
 
 
 def load_persona(path: Path) -> Persona:

@@ -88,8 +88,8 @@ def build_prompt(
         start -= 1
         used += counts[start]
     text = head + "".join(lines[start:])
-    # Counted whole: tokens may join or part where pieces meet.
-    return Prompt(text, count(text), room, dropped=start)
+    tokens = count(text)  # counted whole: tokens may join or part where pieces meet
+    return Prompt(text, tokens, max(room, min(max_tokens, context - tokens)), dropped=start)
 
 
 def _pieces(persona: Persona, turns: Sequence[Turn]) -> list[str]:

@@ -48,11 +48,12 @@ class Leader:
         """Waits until so many others have come, and begins to watch over them."""
         while len(self._peers) < followers:
             peer, _ = self._server.accept()
-            peer.settimeout(LOST_AFTER)
+            peer.settimeout(BEAT)  # one that says nothing must not make the others wait for long
             number = _number(peer)
             if not 0 < number <= followers or number in self._peers:
                 peer.close()  # none of ours
                 continue
+            peer.settimeout(LOST_AFTER)
             self._peers[number] = peer
         self._server.close()
         for number, peer in self._peers.items():

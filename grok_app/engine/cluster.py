@@ -54,11 +54,12 @@ class Cluster:
                 coordinator_bind_address=self.coordinator,
                 cluster_detection_method="deactivate",
             )
+            if leader is None:
+                return Follower(address, self.process_id)
+            leader.gather(self.processes - 1)
         except (OSError, RuntimeError) as error:
             raise SettingsError(
-                f"process {self.process_id} cannot meet the others at {self.coordinator}: {error}"
+                f"process {self.process_id} cannot meet the others at {self.coordinator} and port "
+                f"{address[1]}: {error}"
             ) from error
-        if leader is None:
-            return Follower(address, self.process_id)
-        leader.gather(self.processes - 1)
         return leader

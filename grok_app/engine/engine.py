@@ -273,7 +273,7 @@ class Engine:
                     break
                 for job, future in jobs:
                     _run(job, future)
-                if not in_flight:
+                if jobs or not in_flight:
                     self._pace.begin()
                 dispatched = self._dispatch(plan)
                 in_flight.extend(dispatched)
@@ -298,8 +298,9 @@ class Engine:
                     self.metrics.left(request)
                     request.end()
                 plan = self._scheduler.plan(min(MOST_STEPS, self._pace.steps(_TURN)))
-                jobs = list(self._jobs)
-                self._jobs.clear()
+                jobs = [] if self._closing else list(self._jobs)
+                if jobs:
+                    self._jobs.clear()
                 if plan.chunks or plan.decode or jobs or not idle or self._closing:
                     return plan, jobs
                 self._wake.wait()
@@ -331,13 +332,14 @@ class Engine:
         self._pace.completed(dispatch.steps)
         delivered = 0
         for row, request, count, last in dispatch.owners:
+            before = request.delivered
             for step in range(count):
                 if request.gone:
                     break
                 at_end = last and step == count - 1
                 request.deliver(self._token(made, (step, row), request.params, at_end))
-                self.metrics.delivered(request, now)
-                delivered += 1
+            self.metrics.delivered(request, request.delivered - before, now)
+            delivered += request.delivered - before
         if delivered:
             self._made_at.append((now, delivered))
 
@@ -364,8 +366,8 @@ class Engine:
             self._failure = self._failure or reason
             for request in (*self._scheduler.waiting, *self._scheduler.running()):
                 request.end(reason)
-            for _, future in self._jobs:
-                future.set_exception(reason)
+            while self._jobs:
+                self._jobs.popleft()[1].set_exception(reason)
 
 
 def _run(job: Callable[[], Any], future: Future[Any]) -> None:

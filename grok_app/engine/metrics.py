@@ -54,18 +54,20 @@ class Metrics:
     time_to_first_token: Histogram = field(default_factory=lambda: Histogram(FIRST_TOKEN))
     inter_token_latency: Histogram = field(default_factory=lambda: Histogram(BETWEEN_TOKENS))
 
-    def delivered(self, request: Request, now: float) -> None:
-        """A request was given a token."""
-        self.generation_tokens += 1
-        if request.delivered == 1:
+    def delivered(self, request: Request, tokens: int, now: float) -> None:
+        """A request was given so many tokens at once, its first one alone."""
+        if not tokens:
+            return
+        self.generation_tokens += tokens
+        if request.delivered == tokens:
             self.prompt_tokens += len(request.prompt)
             self.known_tokens += request.known
             self.time_to_first_token.observe(now - request.moved)
         else:
-            self.inter_token_latency.observe(now - request.moved)
+            for _ in range(tokens):
+                self.inter_token_latency.observe((now - request.moved) / tokens)
         request.moved = now
 
     def left(self, request: Request) -> None:
         """A request has left its slot or the line."""
-        ended = "length" if request.delivered == request.room else "stop"
-        self.finished[ended if request.finished or request.stopped else "abort"] += 1
+        self.finished["stop" if request.stopped else request.finish_reason or "abort"] += 1

@@ -65,15 +65,16 @@ class Prefixes:
         known = [_common(row.tokens, tokens[:-1]) for row in self.rows]
         source = max(range(len(known)), key=lambda row: (known[row], row in free))
         count = known[source] if known[source] >= SHORTEST else 0
-        goes_on = count == min(len(self.rows[source].tokens), len(tokens) - 1)
-        if count and goes_on and source in free:
+        lost = len(self.rows[source].tokens) - count  # if the prompt took the row's place
+        if count and lost < SHORTEST and source in free:
             slot, copies = source, []
         else:
             slot = min(free, key=lambda row: self.rows[row].used)
-            copies = self._save(slot, keep=source)
+            copies = self._save(slot, keep=source if count else None)
             if count and source != slot:
                 copies.append((source, slot))
-        self._touch(source)
+        if count:
+            self._touch(source)
         self._put(slot, tokens[:count])
         return Admission(slot, count, tuple(copies))
 
@@ -81,17 +82,22 @@ class Prefixes:
         """More tokens of a prompt are in the row now."""
         self._put(slot, np.append(self.rows[slot].tokens, np.asarray(tokens, np.int32)))
 
-    def _save(self, slot: int, keep: int) -> list[tuple[int, int]]:
-        """Copies what a slot holds to the saving row least recently used, if it is worth it."""
+    def _save(self, slot: int, keep: int | None) -> list[tuple[int, int]]:
+        """Copies what a slot holds to another row, if it is worth it: to one whose content is
+        held elsewhere too, or else to the one least recently used."""
         content = self.rows[slot].tokens
         savers = [row for row in range(self._slots, len(self.rows)) if row != keep]
-        others = (row.tokens for i, row in enumerate(self.rows) if i != slot)
-        held = any(_common(content, other) == len(content) for other in others)
-        if len(content) < SHORTEST or held or not savers:
+        if len(content) < SHORTEST or self._held_elsewhere(slot) or not savers:
             return []
-        saver = min(savers, key=lambda row: self.rows[row].used)
+        saver = min(savers, key=lambda row: (not self._held_elsewhere(row), self.rows[row].used))
         self.rows[saver] = Row(content, self.rows[slot].used)
         return [(slot, saver)]
+
+    def _held_elsewhere(self, row: int) -> bool:
+        """Whether another row begins with all that this one holds."""
+        content = self.rows[row].tokens
+        others = (other.tokens for i, other in enumerate(self.rows) if i != row)
+        return any(_common(content, other) == len(content) for other in others)
 
     def _put(self, row: int, tokens: Tokens) -> None:
         self.rows[row].tokens = tokens

@@ -113,6 +113,7 @@ class Request:
     stopped: bool = False  # cancelled because a stop string has appeared
     on_output: Callable[[], None] | None = None  # called after each output, must not raise
     finished: bool = False
+    finish_reason: FinishReason | None = None  # of its last token
     output: queue.SimpleQueue[Token | EngineFailed | None] = field(
         default_factory=queue.SimpleQueue
     )
@@ -125,6 +126,7 @@ class Request:
     def deliver(self, token: Token) -> None:
         """Hands a token to the caller; the request is finished where the token says so."""
         self.delivered += 1
+        self.finish_reason = token.finish_reason
         self.finished = token.finish_reason is not None
         self._put(token)
 

@@ -131,7 +131,9 @@ def keep_top_p(scores: Array, top_p: Array) -> Array:
         below = jnp.sum(jnp.where(keys < threshold, probabilities, 0.0), axis=-1)
         return below < 1 - top_p
 
-    return _at_least_the_largest(scores, short)
+    # With `top_p` near 0 rounding may put the threshold above all: the likeliest always stays.
+    likeliest = scores >= jnp.max(scores, axis=-1, keepdims=True)
+    return likeliest | _at_least_the_largest(scores, short)
 
 
 def _at_least_the_largest(scores: Array, holds: Callable[[Array, Array], Array]) -> Array:

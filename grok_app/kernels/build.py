@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -61,7 +62,7 @@ def compile_to(library: Path, compiler: str, *flags: str) -> None:
     include = ("-isystem", jax.ffi.include_dir())
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
         made = Path(folder) / library.name
-        command = [compiler, *_FLAGS, *flags, *include, str(_SOURCE), "-o", str(made)]
+        command = [*shlex.split(compiler), *_FLAGS, *flags, *include, str(_SOURCE), "-o", str(made)]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=_PATIENCE)
         os.replace(made, library)  # whole or not at all, whoever else compiles at the same time
 

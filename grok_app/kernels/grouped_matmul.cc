@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -40,7 +41,7 @@ constexpr int kStreams = 16;                // rows of a matrix read side by sid
 constexpr int kDepth = 64;                 // rows of a matrix widened once for many rows of x
 constexpr int kAhead = 32;                 // rows of a matrix that are fetched beforehand
 constexpr int64_t kStripe = 4096;          // most columns of a unit of work: their sums stay in the cache
-constexpr int64_t kUnits = 4;              // units of work that there should be, for a few threads
+constexpr int64_t kUnits = 4;              // units of work that there should be at least
 
 Floats Load(const float* from) { return *reinterpret_cast<const FloatsInMemory*>(from); }
 
@@ -220,7 +221,8 @@ ffi::Error GroupedMatmul(ffi::ThreadPool pool, ffi::Buffer<ffi::F32> x,
   std::fill(result + row * columns, result + rows * columns, 0.0f);
 
   // Wide stripes read memory in long runs; there must be enough of them to share.
-  const int64_t wanted = (kUnits + parts.size() - 1) / std::max<int64_t>(parts.size(), 1);
+  const int64_t units = std::max<int64_t>(kUnits, pool.num_threads() + 1);
+  const int64_t wanted = (units + parts.size() - 1) / std::max<int64_t>(parts.size(), 1);
   const int64_t blocks = (columns + kBlock - 1) / kBlock;
   const int64_t narrow = (blocks + wanted - 1) / wanted * kBlock;
   const int64_t stripe = std::min(narrow, kStripe);

@@ -1,4 +1,4 @@
-"""Int8 matrices with grouped scales, multiplied without ever holding them whole as floats.
+"""Int8 matrices with grouped scales; on a CPU large ones are never held whole as floats.
 
 L layers, E experts, K contracted rows, N columns, G scale groups.
 """

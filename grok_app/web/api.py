@@ -41,13 +41,13 @@ def add_api(engine: Engine, personas: Sequence[Persona]) -> None:
         }
         try:
             chosen = _persona(by_slug, persona)
-            turns = [*_turns(history), Turn("user", message)]
+            turns = _turns(history) + _turns([{"role": "user", "content": message}])
             given = {name: value for name, value in wishes.items() if value is not None}
             reply = Reply(engine, chosen, turns, replace(chosen.sampling, **given), seed)
             for now in reply:
                 yield now.text
         except GrokError as error:
-            raise gr.Error(explain(error)) from error
+            raise gr.Error(explain(error), print_exception=False) from error
 
     gr.events.api(chat, api_name="chat", concurrency_limit=None, concurrency_id="replies")
 

@@ -8,6 +8,8 @@ import threading
 import uvicorn
 from starlette.types import ASGIApp
 
+from grok_app.errors import SettingsError
+
 _GRACE = 2  # seconds that requests may still take when the server ends
 
 
@@ -19,7 +21,11 @@ class Listener:
     """
 
     def __init__(self, app: ASGIApp, listening: socket.socket):
-        """Returns when the app has started."""
+        """Returns when the app has started.
+
+        Raises:
+            SettingsError: it could not.
+        """
         config = uvicorn.Config(
             app, log_level="warning", ws="none", timeout_graceful_shutdown=_GRACE
         )
@@ -30,6 +36,8 @@ class Listener:
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             self._thread.join(0.01)
+        if not self._server.started:
+            raise SettingsError("the web server could not start; the log says why")
 
     def close(self) -> None:
         """Takes no more requests and ends those that go on."""

@@ -13,13 +13,14 @@ from grok_app.web import conversation
 from grok_app.web.api import add_api
 from grok_app.web.controls import Controls
 from grok_app.web.conversation import Turns
-from grok_app.web.markup import original
+from grok_app.web.markup import harmless, original
 from grok_app.web.reply import Reply, explain
 from grok_app.web.status import about, gauges
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
 
+_TOAST = 5  # seconds that a warning stands over the page
 Updates = dict[Any, Any]
 """New values, by component."""
 
@@ -138,14 +139,15 @@ class Page:
         if not text.strip():
             gr.Info("Write a message first.")
             return
-        yield from self._reply(conversation.said(turns, text), slug, controls, request, text)
+        said = conversation.said(turns, text)
+        yield from self._reply(said, turns, slug, controls, request, text)
 
     def on_example(
         self, request: gr.Request, event: gr.SelectData, turns: Turns, slug: str, *controls: Any
     ) -> Iterator[Updates]:
         """A suggested opening was chosen."""
         text = event.value["text"]
-        yield from self._reply(conversation.said(turns, text), slug, controls, request)
+        yield from self._reply(conversation.said(turns, text), turns, slug, controls, request)
 
     def on_retry(
         self, request: gr.Request, event: gr.RetryData, turns: Turns, slug: str, *controls: Any
@@ -153,7 +155,7 @@ class Page:
         """Another reply is wanted."""
         upto = conversation.before_reply(turns, _index(event))
         if upto:
-            yield from self._reply(upto, slug, controls, request)
+            yield from self._reply(upto, turns, slug, controls, request)
 
     def on_edit(
         self, request: gr.Request, event: gr.EditData, turns: Turns, slug: str, *controls: Any
@@ -161,40 +163,45 @@ class Page:
         """A turn was changed: the person's asks for a new reply, the model's just stands."""
         changed = conversation.edited(turns, _index(event), original(str(event.value)))
         if changed and changed[-1].role == "user":
-            yield from self._reply(changed, slug, controls, request)
+            yield from self._reply(changed, turns, slug, controls, request)
         else:
             yield self._shown(changed)
 
     def _reply(
         self,
         turns: Turns,
+        before: Turns,
         slug: str,
         controls: Sequence[Any],
         request: gr.Request,
         typed: str = "",
     ) -> Iterator[Updates]:
-        """Streams the reply to the last turn; `typed` is given back where there can be none."""
+        """Streams the reply to the last of `turns`, as long as the visitor wants it.
+
+        Where there can be none, the turns `before` and what was `typed` are given back.
+        """
         visit = request.session_hash or ""
         self.on_leave(request)
         try:
             settings = self.controls.read(controls)
             reply = Reply(self.engine, self.personas[slug], turns, *settings)
         except GrokError as error:
-            gr.Warning(explain(error))
-            yield self._shown(turns[:-1] if typed else turns) | {
-                self.message: gr.update(value=typed)
-            }
+            gr.Warning(explain(error), duration=_TOAST)
+            given_back = {self.message: gr.update(value=typed)} if typed else {}
+            yield self._shown(before) | given_back
             return
         self.replies[visit] = reply
         busy = gr.update(value="", submit_btn=False, stop_btn=True)
         yield self._shown(turns) | {self.message: busy, self.prompt: reply.prompt.text}
         try:
             for now in reply:
+                if self.replies.get(visit) is not reply:
+                    return  # begun anew meanwhile: this must not bring the old turns back
                 yield self._shown(conversation.answered(turns, now.text)) | {
                     self.status: gauges(self.engine, reply.prompt, now)
                 }
         except GrokError as error:
-            gr.Warning(explain(error))
+            gr.Warning(explain(error), duration=_TOAST)
         finally:
             reply.stop()
             if self.replies.get(visit) is reply:
@@ -239,7 +246,7 @@ def _index(event: Any) -> int:
 
 
 def _welcome(persona: Persona) -> str:
-    return f"## {persona.icon} {persona.name}\n\n{persona.description}"
+    return harmless(f"## {persona.icon} {persona.name}\n\n{persona.description}")
 
 
 def _examples(persona: Persona) -> list[Any]:

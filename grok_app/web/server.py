@@ -105,6 +105,7 @@ def _mounted(blocks: gr.Blocks, engine: Engine, settings: Settings) -> FastAPI:
         ssr_mode=False,
         run_history=False,
         enable_monitoring=False,
+        max_file_size=0,  # nothing on the page takes a file
     )
     # What `Blocks.close` ends the streams of; only `launch` sets it by itself.
     mounts = (route.app for route in app.routes if isinstance(route, Mount))

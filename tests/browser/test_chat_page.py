@@ -168,6 +168,31 @@ def test_clear_begins_anew(chat: Page, button: str) -> None:
     assert user(chat) == ["Again"]
 
 
+@pytest.mark.parametrize("wait", [100, 300, 600])
+def test_a_reply_does_not_come_back_after_a_new_chat(chat: Page, wait: int) -> None:
+    choose_persona(chat, "Raw completion")
+    open_settings(chat)
+    set_slider(chat, "max-tokens", 1024)
+    send(chat, "It was a dark night, and the captain said")
+    chat.wait_for_timeout(wait)
+    chat.locator("#new").click()
+    chat.wait_for_timeout(1500)
+    assert not user(chat)
+    expect(chat.locator("#chat .example").first).to_be_visible()
+
+
+def test_a_refused_edit_loses_nothing(chat: Page) -> None:
+    for number, text in enumerate(("First", "Second"), 1):
+        send(chat, text)
+        done(chat, number)
+    before = user(chat), bot(chat)
+    chat.get_by_label("Edit").first.click()
+    chat.locator("#chat textarea").fill("word " * 3000)
+    chat.get_by_label("Submit").click()
+    expect(chat.get_by_text("shorten the message")).to_be_visible()
+    assert (user(chat), bot(chat)) == before
+
+
 def choose_persona(page: Page, name: str) -> None:
     page.locator("#persona input").click()
     page.get_by_role("option", name=name).click()

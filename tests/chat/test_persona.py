@@ -77,6 +77,14 @@ def test_a_bad_file_is_logged_and_the_rest_load(tmp_path: Path, caplog) -> None:
     assert "2-bad.toml" in caplog.text
 
 
+def test_two_of_one_name_are_told_apart_in_the_log(tmp_path: Path, caplog) -> None:
+    for name in ("good.toml", "2-good.toml"):
+        (tmp_path / name).write_text(GOOD)
+    with caplog.at_level(logging.WARNING):
+        assert len(load_personas(tmp_path)) == 1
+    assert "good.toml: there is a persona 'good' already" in caplog.text
+
+
 @pytest.mark.parametrize("made", [True, False])
 def test_no_persona_at_all(tmp_path: Path, made: bool) -> None:
     folder = tmp_path if made else tmp_path / "nowhere"

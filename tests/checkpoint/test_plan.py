@@ -133,7 +133,7 @@ MACHINES = {  # the README's name for each, its devices, what they compute in, h
     "4 GPUs of 192 GB": (4, "bfloat16", 8),
     "8 GPUs of 141 GB": (8, "bfloat16", 8),
     "a TPU slice, 16 chips of 32 GB": (16, "bfloat16", 8),
-    "a CPU server, 400 GB, `--saved 0`": (1, "float32", 0),
+    "a CPU server, 400 GB, `--dtype float32 --saved 0`": (1, "float32", 0),
 }
 
 

@@ -56,6 +56,25 @@ def test_the_slot_longest_unused_is_taken_and_what_it_held_is_saved() -> None:
     assert back.copies == ((2, 1),)  # to save what slot 1 held, row 2 would have to be lost
 
 
+def test_conversations_that_take_turns_are_all_kept() -> None:
+    """As many as there are slots and saving rows, but one: a copy out of a saver frees it."""
+    prefixes = Prefixes(4, 4)
+    talks = [[100 + i] * 40 for i in range(7)]
+    for turn in range(5):
+        for talk in talks:
+            known = serve(prefixes, talk, [0, 1, 2, 3]).known
+            assert known >= (len(talk) - 1 if turn == 0 else len(talk) - 3) or turn == 0
+            talk += [turn, turn]
+
+
+def test_the_beginning_of_a_long_conversation_does_not_destroy_it() -> None:
+    prefixes = Prefixes(2, 0)
+    long = [*range(600)]
+    serve(prefixes, long, [0, 1])
+    serve(prefixes, long[:60], [0, 1])
+    assert prefixes.admit([*long, 7], [0, 1]).known == 600
+
+
 def test_what_is_held_elsewhere_is_not_saved_twice() -> None:
     prefixes = Prefixes(2, 2)
     serve(prefixes, talk(1), [0])

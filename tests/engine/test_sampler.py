@@ -60,6 +60,13 @@ def test_top_k_is_brute_force(seed: int, k: int) -> None:
     assert (kept == (scores >= smallest[:, None])).all()
 
 
+@pytest.mark.parametrize("top_p", [0.0, 1e-9])
+def test_a_top_p_of_nothing_takes_the_likeliest(top_p: float) -> None:
+    logits = np.random.default_rng(0).normal(0, 4, (64, 4096)).astype(np.float32)
+    drawn = draw(logits, seed=np.arange(64), top_p=top_p)
+    assert (np.asarray(drawn.token) == logits.argmax(-1)).all()
+
+
 def test_zero_temperature_takes_the_likeliest() -> None:
     logits = np.random.default_rng(0).normal(size=(4, 100)).astype(np.float32)
     made = draw(logits, temperature=0.0, top_p=0.5)
