@@ -114,17 +114,21 @@ class Page:
         shown = [self.chat, self.turns, self.message, self.status, self.prompt]
         # The engine has the queue; here everybody who is admitted there may wait.
         many: dict[str, Any] = {"concurrency_limit": None, "concurrency_id": "replies"}
+        replies = []
         for event, handler, first in (
             (self.message.submit, self.on_message, [self.message]),
             (self.chat.example_select, self.on_example, []),
             (self.chat.retry, self.on_retry, []),
             (self.chat.edit, self.on_edit, []),
         ):
-            event(handler, [*first, self.turns, *settings], shown, **hidden, **many)
+            inputs = [*first, self.turns, *settings]
+            replies.append(event(handler, inputs, shown, **hidden, **many))
         quick: dict[str, Any] = {"queue": False, **hidden}
         self.message.stop(self.on_stop, None, None, **quick)
-        self.chat.undo(self.on_undo, [self.turns], shown, **quick)
-        gr.on([self.chat.clear, self.new.click], self.on_clear, None, shown, **quick)
+        # What is still on its way of a reply must not bring back what was taken away.
+        anew: dict[str, Any] = {"cancels": replies, **quick}
+        self.chat.undo(self.on_undo, [self.turns], shown, **anew)
+        gr.on([self.chat.clear, self.new.click], self.on_clear, None, shown, **anew)
         self.persona.change(
             self.on_persona, [self.persona], [self.chat, *self.controls.preset], **quick
         )
@@ -206,7 +210,7 @@ class Page:
             reply.stop()
             if self.replies.get(visit) is reply:
                 del self.replies[visit]
-        yield {self.message: gr.update(submit_btn=True, stop_btn=False)}
+        yield {self.message: _idle()}
 
     # Events that do not.
 
@@ -219,12 +223,12 @@ class Page:
         """The last exchange is taken back, its message to be written anew."""
         self.on_leave(request)
         kept, text = conversation.undone(turns, _index(event))
-        return self._shown(kept) | {self.message: gr.update(value=text), self.status: ""}
+        return self._shown(kept) | {self.message: _idle(value=text), self.status: ""}
 
     def on_clear(self, request: gr.Request) -> Updates:
         """A new conversation."""
         self.on_leave(request)
-        return self._shown(()) | {self.status: "", self.prompt: ""}
+        return self._shown(()) | {self.message: _idle(), self.status: "", self.prompt: ""}
 
     def on_persona(self, slug: str) -> list[Any]:
         """Another persona: its welcome, its openings, its settings. The conversation stays."""
@@ -239,6 +243,11 @@ class Page:
 
     def _shown(self, turns: Turns) -> Updates:
         return {self.turns: turns, self.chat: conversation.messages(turns)}
+
+
+def _idle(**changes: Any) -> Any:
+    """An update of the message box: nothing is being answered."""
+    return gr.update(submit_btn=True, stop_btn=False, **changes)
 
 
 def _index(event: Any) -> int:
