@@ -20,6 +20,7 @@ from grok_app.web.status import about, gauges
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
 
+_PATIENCE = 2.0  # seconds in which a reply that was stopped ends
 _TOAST = 5  # seconds that a warning stands over the page
 Updates = dict[Any, Any]
 """New values, by component."""
@@ -114,21 +115,18 @@ class Page:
         shown = [self.chat, self.turns, self.message, self.status, self.prompt]
         # The engine has the queue; here everybody who is admitted there may wait.
         many: dict[str, Any] = {"concurrency_limit": None, "concurrency_id": "replies"}
-        replies = []
         for event, handler, first in (
             (self.message.submit, self.on_message, [self.message]),
             (self.chat.example_select, self.on_example, []),
             (self.chat.retry, self.on_retry, []),
             (self.chat.edit, self.on_edit, []),
         ):
-            inputs = [*first, self.turns, *settings]
-            replies.append(event(handler, inputs, shown, **hidden, **many))
+            event(handler, [*first, self.turns, *settings], shown, **hidden, **many)
         quick: dict[str, Any] = {"queue": False, **hidden}
         self.message.stop(self.on_stop, None, None, **quick)
-        # What is still on its way of a reply must not bring back what was taken away.
-        anew: dict[str, Any] = {"cancels": replies, **quick}
-        self.chat.undo(self.on_undo, [self.turns], shown, **anew)
-        gr.on([self.chat.clear, self.new.click], self.on_clear, None, shown, **anew)
+        # These go the way of the replies, so that they arrive after what a reply still has to say.
+        self.chat.undo(self.on_undo, [self.turns], shown, **hidden, **many)
+        gr.on([self.chat.clear, self.new.click], self.on_clear, None, shown, **hidden, **many)
         self.persona.change(
             self.on_persona, [self.persona], [self.chat, *self.controls.preset], **quick
         )
@@ -208,6 +206,7 @@ class Page:
             gr.Warning(explain(error), duration=_TOAST)
         finally:
             reply.stop()
+            reply.shown.set()
             if self.replies.get(visit) is reply:
                 del self.replies[visit]
         yield {self.message: _idle()}
@@ -221,13 +220,13 @@ class Page:
 
     def on_undo(self, request: gr.Request, event: gr.UndoData, turns: Turns) -> Updates:
         """The last exchange is taken back, its message to be written anew."""
-        self.on_leave(request)
+        self._end_reply(request)
         kept, text = conversation.undone(turns, _index(event))
         return self._shown(kept) | {self.message: _idle(value=text), self.status: ""}
 
     def on_clear(self, request: gr.Request) -> Updates:
         """A new conversation."""
-        self.on_leave(request)
+        self._end_reply(request)
         return self._shown(()) | {self.message: _idle(), self.status: "", self.prompt: ""}
 
     def on_persona(self, slug: str) -> list[Any]:
@@ -240,6 +239,12 @@ class Page:
         """The visitor is gone, or begins something else: the engine must not go on for nobody."""
         if reply := self.replies.pop(request.session_hash or "", None):
             reply.stop()
+
+    def _end_reply(self, request: gr.Request) -> None:
+        """Ends the visitor's reply and waits until its event has said its last word."""
+        if reply := self.replies.get(request.session_hash or ""):
+            self.on_leave(request)
+            reply.shown.wait(_PATIENCE)
 
     def _shown(self, turns: Turns) -> Updates:
         return {self.turns: turns, self.chat: conversation.messages(turns)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -60,6 +61,7 @@ class Reply:
         tokenizer = engine.tokenizer
         if tokenizer is None:
             raise RequestError("this checkpoint has no tokenizer.model, so it cannot chat")
+        self.shown = threading.Event()  # set by whoever shows it, when nothing more will come
         self._raw = persona.labels is None
         self.prompt: Prompt = build_prompt(
             persona,
