@@ -1,4 +1,4 @@
-"""Compiles the kernel once for this processor, keeps the library, and makes it known to XLA."""
+"""Compiles the kernels once for this processor, keeps the library, and makes it known to XLA."""
 
 from __future__ import annotations
 
@@ -19,18 +19,22 @@ import jax.ffi
 
 log = logging.getLogger(__name__)
 
-TARGET = "grok_grouped_matmul"
-"""The name under which XLA calls the kernel, and of its symbol in the library."""
+GROUPED_MATMUL, ATTENTION, ROW_PRODUCTS = TARGETS = (
+    "grok_grouped_matmul",
+    "grok_attention",
+    "grok_row_products",
+)
+"""The names under which XLA calls the kernels, and of their symbols in the library."""
 
-_SOURCE = Path(__file__).with_name("grouped_matmul.cc")
+_SOURCE = Path(__file__).with_name("handlers.cc")  # includes the others
 _COMPILERS = ("c++", "g++", "clang++")
-_FLAGS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC")
+_FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC")
 _PATIENCE = 120  # seconds; it takes about 3
 
 
 @cache
 def build(folder: Path) -> bool:
-    """Whether the kernel can be called from now on; compiles it into `folder` at the first time.
+    """Whether the kernels can be called from now on; compiles them into `folder` at the first time.
 
     Without a compiler, or where it fails, the log says so: XLA's own programs do the same work.
     """
@@ -42,17 +46,19 @@ def build(folder: Path) -> bool:
     try:
         if not library.exists():
             compile_to(library, compiler)
-        handler = getattr(ctypes.CDLL(str(library)), TARGET)
+        loaded = ctypes.CDLL(str(library))
+        handlers = {target: getattr(loaded, target) for target in TARGETS}
     except (OSError, AttributeError, subprocess.SubprocessError) as error:
         reason = getattr(error, "stderr", None) or error
-        log.warning("the native kernel cannot be used, XLA does its work: %s", reason)
+        log.warning("the native kernels cannot be used, XLA does its work: %s", reason)
         return False
-    jax.ffi.register_ffi_target(TARGET, jax.ffi.pycapsule(handler), platform="cpu")
+    for target, handler in handlers.items():
+        jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(handler), platform="cpu")
     return True
 
 
 def compile_to(library: Path, compiler: str, *flags: str) -> None:
-    """Compiles the kernel into the file `library`; `flags` come after the usual ones.
+    """Compiles the kernels into the file `library`; `flags` come after the usual ones.
 
     Raises:
         OSError: the file cannot be written, or there is no such compiler.
@@ -68,8 +74,10 @@ def compile_to(library: Path, compiler: str, *flags: str) -> None:
 
 
 def _fingerprint(compiler: str) -> str:
-    """Changes with all that the library depends on: source, jaxlib, compiler, processor."""
-    digest = hashlib.blake2b(_SOURCE.read_bytes(), digest_size=8)
+    """Changes with all that the library depends on: sources, jaxlib, compiler, processor."""
+    digest = hashlib.blake2b(digest_size=8)
+    for source in (_SOURCE, *sorted(_SOURCE.parent.glob("*.h"))):
+        digest.update(source.read_bytes())
     about = (jax.__version__, compiler, _FLAGS, platform.machine(), _processor())
     digest.update(repr(about).encode())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""The kernel as a function of arrays."""
+"""Rows times int8 matrices, by the native kernel."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from grok_app.kernels.build import TARGET
+from grok_app.kernels.build import GROUPED_MATMUL
 
 
 def grouped_matmul(x: Array, weight: Array, scales: Array, first: Array, counts: Array) -> Array:
@@ -26,6 +26,6 @@ def grouped_matmul(x: Array, weight: Array, scales: Array, first: Array, counts:
         float32 [rows, N]; zeros for rows beyond the sum of `counts`.
     """
     shape = jax.ShapeDtypeStruct((x.shape[0], weight.shape[-1]), jnp.float32)
-    return jax.ffi.ffi_call(TARGET, shape)(
+    return jax.ffi.ffi_call(GROUPED_MATMUL, shape)(
         x.astype(jnp.float32), weight, scales, first.astype(jnp.int32), counts.astype(jnp.int32)
     )

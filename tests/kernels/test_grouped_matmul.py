@@ -1,12 +1,6 @@
 """The native kernel multiplies right, whatever kind of processor it is compiled for."""
 
-import ctypes
-import platform
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,33 +9,18 @@ import numpy as np
 import pytest
 from jax import Array
 
-from grok_app.kernels import build
-from grok_app.kernels.build import TARGET, compile_to
-from tests.app_process import ROOT
-
-COMPILER = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
-pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler here")
-
-# The processor's own instructions, and fewer of them, as older processors have.
-FLAGS = {"native": (), "avx2": ("-march=haswell",), "portable": ("-march=x86-64",)}
-OF_THIS_MACHINE = FLAGS if platform.machine() == "x86_64" else {"native": ()}
+from grok_app.kernels.build import GROUPED_MATMUL
 
 Multiply = Callable[[Array, Array, Array, Array, Array], Array]
 
 
-@pytest.fixture(scope="module", params=OF_THIS_MACHINE)
-def multiply(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Multiply:
-    """The kernel compiled with one set of flags."""
-    assert COMPILER is not None
-    library = tmp_path_factory.mktemp("kernels") / "kernel.so"
-    compile_to(library, COMPILER, *FLAGS[request.param])
-    name = f"{TARGET}_{request.param}"
-    handler = getattr(ctypes.CDLL(str(library)), TARGET)
-    jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(handler), platform="cpu")
+@pytest.fixture
+def multiply(registered: Callable[[str], str]) -> Multiply:
+    """The kernel."""
 
     def call(x: Array, weight: Array, scales: Array, first: Array, counts: Array) -> Array:
         shape = jax.ShapeDtypeStruct((x.shape[0], weight.shape[-1]), jnp.float32)
-        return jax.ffi.ffi_call(name, shape)(x, weight, scales, first, counts)
+        return jax.ffi.ffi_call(registered(GROUPED_MATMUL), shape)(x, weight, scales, first, counts)
 
     return jax.jit(call)
 
@@ -82,44 +61,24 @@ def test_rows_times_their_matrices(
     assert not np.asarray(out[-2:]).any()
 
 
-def test_a_rows_bits_do_not_depend_on_the_others(multiply: Multiply) -> None:
-    weight, scales = stack(2, 1000, 200, 8)
-    x = rows_of(40, 1000)
+@pytest.mark.parametrize(
+    ("depth", "columns", "groups"), [(1000, 200, 8), (35, 43, 5), (672, 72, 8)]
+)
+def test_a_rows_bits_do_not_depend_on_the_others(
+    multiply: Multiply, depth: int, columns: int, groups: int
+) -> None:
+    weight, scales = stack(2, depth, columns, groups)
+    x = rows_of(40, depth)
     together = np.asarray(multiply(x, weight, scales, jnp.int32(1), jnp.array([40])))
     for count in (1, 2, 3, 4, 5, 33):
         alone = multiply(x[7 : 7 + count], weight, scales, jnp.int32(1), jnp.array([count]))
         assert (np.asarray(alone) == together[7 : 7 + count]).all()
 
 
-def test_it_is_compiled_once_and_kept(tmp_path: Path) -> None:
-    program = (
-        "import sys; from pathlib import Path; from grok_app.kernels import build; "
-        "sys.exit(not build(Path(sys.argv[1])))"
-    )
-    made = []
-    for _ in range(2):  # processes of their own: a name is registered once in each
-        subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, check=True)
-        (library,) = tmp_path.iterdir()
-        made.append(library.stat().st_mtime_ns)
-    assert made[0] == made[1]
-
-
-def test_without_a_compiler_it_says_so_and_the_app_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("groups", [0, 4, 11])
+def test_scale_groups_that_do_not_divide_the_rows_are_refused(
+    multiply: Multiply, groups: int
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("CXX", raising=False)
-    with caplog.at_level("INFO"):
-        assert not build(tmp_path / "none")
-    assert "no C++ compiler" in caplog.text
-
-
-def test_a_compiler_that_fails_is_quoted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    broken = tmp_path / "c++"
-    broken.write_text("#!/bin/sh\necho no such header >&2\nexit 1\n")
-    broken.chmod(0o755)
-    monkeypatch.setenv("CXX", str(broken))
-    assert not build(tmp_path / "broken")
-    assert "no such header" in caplog.text
+    weight, scales = jnp.zeros((1, 10, 16), jnp.int8), jnp.zeros((1, groups, 16), jnp.bfloat16)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="scale groups must divide"):
+        multiply(rows_of(2, 10), weight, scales, jnp.int32(0), jnp.array([2]))
