@@ -1,12 +1,13 @@
 """What can go wrong, as a tree that a caller can catch at the height it wants.
 
 GrokError
-|-- CheckpointError   the files of a model are missing, damaged or do not fit one another
-|-- SettingsError     an option of the app or of `load` is wrong
-|-- PersonaError      a persona file is malformed
-|-- RequestError      one request is impossible: a setting out of range, a prompt too long
-|-- EngineBusy        every slot and the whole queue are taken: try again
-`-- EngineFailed      the engine's thread has ended; the message says why
+|-- CheckpointError    the files of a model are missing, damaged or do not fit one another
+|-- SettingsError      an option of the app or of `load` is wrong
+|-- PersonaError       a persona file is malformed
+|-- ConversationError  a saved conversation is malformed
+|-- RequestError       one request is impossible: a setting out of range, a prompt too long
+|-- EngineBusy         every slot and the whole queue are taken: try again
+`-- EngineFailed       the engine's thread has ended; the message says why
 """
 
 
@@ -24,6 +25,10 @@ class SettingsError(GrokError):
 
 class PersonaError(GrokError):
     """A persona file is malformed."""
+
+
+class ConversationError(GrokError):
+    """A saved conversation, which may come from anywhere, is malformed."""
 
 
 class RequestError(GrokError):

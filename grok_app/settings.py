@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from grok_app.errors import SettingsError
+
+PROJECT = Path(__file__).parent.parent
 
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
@@ -90,6 +93,10 @@ def _origin(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    return str(ipaddress.ip_network(text)) if "/" in text else str(ipaddress.ip_address(text))
+
+
 def _coordinator(text: str) -> str:
     host, _, port = text.rpartition(":")
     if not 0 < int(port) < 65535:
@@ -108,6 +115,7 @@ FOLDER = Kind("DIR", "a folder", lambda text: Path(_filled(text)).expanduser())
 FILE = Kind("FILE", "a file", lambda text: Path(_filled(text)).expanduser())
 KEY = Kind("KEY", "a key, of letters and signs", _word, secret=True, repeatable=True)
 ORIGIN = Kind("ORIGIN", "an origin, such as https://example.org, or *", _origin, repeatable=True)
+PROXY = Kind("ADDRESS", "an IP address or network, such as 10.0.0.0/8", _address, repeatable=True)
 MESH = Kind("DATA,MODEL", "two whole numbers above 0, such as 1,8", _mesh)
 COORDINATOR = Kind(
     "HOST:PORT", "a host and a port below 65535, such as 10.0.0.1:9000", _coordinator
@@ -133,7 +141,9 @@ class Settings:
     """What the app was asked to do. `parse` makes one from the command line and environment."""
 
     checkpoint: Path = _field(
-        Path("assets/nano"), FOLDER, "the model: a folder with ckpt-0/ and tokenizer.model in it"
+        PROJECT / "assets/nano",
+        FOLDER,
+        "the model: a folder with ckpt-0/ and tokenizer.model in it",
     )
     host: str = _field(
         "127.0.0.1", ADDRESS, "address to serve on; 0.0.0.0 lets the whole network in"
@@ -145,6 +155,18 @@ class Settings:
     auth: tuple[tuple[str, str], ...] = _field(
         (), LOGIN, "let in only those who log in so; give it once for each person"
     )
+    demo: bool = _field(
+        False, FLAG, "for a public link: limits for each visitor, and a notice of what this is"
+    )
+    demo_messages: int = _field(
+        6, whole_number(1, 1000), "messages a minute that a visitor of a demo may send"
+    )
+    demo_tokens: int = _field(200, whole_number(1, 8192), "tokens that a reply of a demo may have")
+    proxy: tuple[str, ...] = _field(
+        (),
+        PROXY,
+        "believe this proxy's X-Forwarded-For about who a visitor is; give it once for each",
+    )
     api_key: tuple[str, ...] = _field(
         (), KEY, "let in programs that send this key; give it once for each key"
     )
@@ -153,7 +175,7 @@ class Settings:
         (), ORIGIN, "let web pages from there use the API; give it once for each, * is all"
     )
     api_max_body: int = _field(4, whole_number(1, 1024), "MiB that a request to the API may have")
-    persona_dir: Path = _field(Path("prompts"), FOLDER, "folder of personas, a TOML file each")
+    persona_dir: Path = _field(PROJECT / "prompts", FOLDER, "folder of personas, a TOML file each")
     slots: int = _field(8, whole_number(1, 256), "conversations that are answered at once")
     queue: int = _field(64, whole_number(1, 10_000), "requests that may wait when all slots talk")
     saved: int = _field(
@@ -174,7 +196,8 @@ class Settings:
     dtype: str | None = _field(
         None,
         one_of("float32", "bfloat16"),
-        "precision to compute in (default: the better one for the device)",
+        "precision to compute in (default: the better one for the device); "
+        "keys and values are kept in 16 bits",
     )
     native: bool = _field(
         True,
@@ -216,7 +239,10 @@ class Option:
         """Its help, and its default where the help does not tell it."""
         if self.default in (None, (), False):
             return self.help
-        return f"{self.help} (default: {self.default})"
+        default = self.default
+        if isinstance(default, Path):  # where the project lies is its user's to know
+            default = default.relative_to(PROJECT)
+        return f"{self.help} (default: {default})"
 
     def read(self, text: str, source: str) -> Any:
         """The value of `text`, or a SettingsError that names `source`, where the text stood."""
@@ -301,9 +327,10 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
 
 def _check_cluster(settings: Settings) -> None:
     if settings.process_id >= settings.processes:
+        last = settings.processes - 1
         raise SettingsError(
-            f"--process-id {settings.process_id}: of {settings.processes} processes it is one "
-            f"from 0 to {settings.processes - 1}"
+            f"--process-id {settings.process_id} with --processes {settings.processes}: expected "
+            + (f"0 to {last}" if last else "0; --processes says how many there are together")
         )
     if (settings.processes > 1) != (settings.coordinator is not None):
         raise SettingsError(

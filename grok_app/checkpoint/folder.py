@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,17 +97,22 @@ def survey(folder: Path) -> Survey:
     """Looks at every file a model's folder should have, reading only headers.
 
     Raises:
-        CheckpointError: there is no such folder, or its `config.json` is not one.
+        CheckpointError: there is no such folder, it may not be entered, has no folder ckpt-0, or
+            its `config.json` is not one.
     """
     config = read_config(folder)
+    _check_entered(folder)
     entries = file_order(config)
     paths = [folder / "ckpt-0" / f"tensor{number:05d}_000" for number in range(len(entries))]
     found = Survey(Checkpoint(folder, config, {}), {}, [], [])
     found.extra.extend(sorted(set((folder / "ckpt-0").glob("tensor*")) - set(paths)))
     for entry, path in zip(entries, paths, strict=True):
         name = "/".join(entry[0].path(entry[1]))
-        if not path.is_file():
+        if not os.path.lexists(path):
             found.missing[path] = name
+            continue
+        if not path.is_file():
+            found.wrong.append(f"{path}: a folder, or a link to nothing; expected {name}")
             continue
         try:
             tensor = read_header(path)
@@ -130,16 +136,32 @@ def read_config(folder: Path) -> GrokConfig:
             "it is Grok-1 itself, config.json"
         )
     path = folder / "config.json"
-    if not path.exists():
-        return GROK_1
     try:
+        if not os.path.lexists(path):
+            os.stat(path.parent / ".")  # fails where the folder may not be entered
+            return GROK_1
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
         raise CheckpointError(f"{path}: cannot be read as JSON: {error}") from error
     try:
         return GrokConfig.from_dict(values)
     except CheckpointError as error:
         raise CheckpointError(f"{folder}: {error}") from None
+
+
+def _check_entered(folder: Path) -> None:
+    inner = folder / "ckpt-0"
+    try:
+        os.listdir(inner)
+        os.stat(inner / ".")
+    except OSError as error:
+        also = "; it seems to be ckpt-0 itself: give the folder above"
+        raise CheckpointError(
+            f"{inner}: cannot be entered: {error.strerror}"
+            f"{also if any(folder.glob('tensor*')) else ''}"
+        ) from error
 
 
 def _some(paths: Iterable[Path], shown: int = 8) -> str:

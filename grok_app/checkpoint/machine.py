@@ -74,9 +74,9 @@ def read_bytes(text: str) -> int:
     Raises:
         SettingsError: it is no such text.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)(i?)B?", text.strip(), re.IGNORECASE)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT])(i?)B?", text.strip(), re.IGNORECASE)
     if not found or not float(found[1]):
         raise SettingsError(f"{text!r} is no size of memory; expected one such as 80GiB or 80GB")
     base = 1024 if found[3] else 1000
-    power = " KMGT".index(found[2].upper() or " ")
+    power = " KMGT".index(found[2].upper())
     return int(float(found[1]) * base**power)

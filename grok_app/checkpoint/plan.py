@@ -7,6 +7,7 @@ axes of the mesh.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import jax
 
 from grok_app.checkpoint.machine import Machine
-from grok_app.model.cache import BLOCK, empty_cache
+from grok_app.model.cache import BLOCK, empty_cache, stored_type
 from grok_app.model.config import GrokConfig
 from grok_app.model.parameters import parameters
 from grok_app.model.sharding import (
@@ -34,6 +35,8 @@ _MORE = f"set XLA_PYTHON_CLIENT_MEM_FRACTION={USABLE}"
 _LOGIT_ARRAYS = 8  # float32 [B, V] of the sampler that live together
 _WIDTH_ARRAYS = 10  # float32 [tokens, D] of a chunk that live together
 _FFN_ARRAYS = 4  # float32 [rows, F] of an expert that live together
+_PAIR_ARRAYS = 2  # float32 [tokens * experts chosen, F] of the native kernel that live together
+_SCORED_ARRAYS = 3  # float32 [tokens, V] of the scorer that live together
 _SCORE_ARRAYS = 4  # float32 [heads, tokens, BLOCK] of attention that live together
 _CHUNK_TOKENS, _EXPERT_ROWS, _TILE_ROWS = 128, 32, 256
 
@@ -48,6 +51,7 @@ class Setup:
         context: most tokens of each.
         dtype: to compute in, "float32" or "bfloat16".
         saved: conversations beyond the slots whose cache is kept.
+        scored: texts that are scored side by side.
     """
 
     mesh: tuple[int, int]
@@ -55,6 +59,7 @@ class Setup:
     context: int
     dtype: str
     saved: int = 0
+    scored: int = 1
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,8 @@ class MemoryPlan:
     Attributes:
         mesh: the devices on (data, model).
         weights_bytes_total: as stored in the checkpoint.
+        scored_texts: how many texts can be scored side by side, one more cache each, in what is
+            left; at least one is counted as working space.
         reasons: sentences: how the mesh was chosen, what is needed and what there is, and, where
             it does not fit, the nearest that would.
     """
@@ -88,6 +95,7 @@ class MemoryPlan:
     weights_bytes_per_device: int
     cache_bytes_per_device: int
     workspace_bytes_per_device: int
+    scored_texts: int
     reasons: tuple[str, ...]
 
 
@@ -137,8 +145,17 @@ def make_plan(
         need.weights,
         need.cache,
         need.workspace,
+        _most_scored(config, setup, machine, room),
         tuple(reasons),
     )
+
+
+def _most_scored(config: GrokConfig, setup: Setup, machine: Machine, room: int) -> int:
+    """As many texts as slots, or half as many, and so on."""
+    many = setup.slots
+    while many > 1 and needs(config, replace(setup, scored=many), machine).total > room:
+        many //= 2
+    return many
 
 
 def needs(config: GrokConfig, setup: Setup, machine: Machine) -> Need:
@@ -147,7 +164,8 @@ def needs(config: GrokConfig, setup: Setup, machine: Machine) -> Need:
     Raises:
         SettingsError: the mesh does not divide the model.
     """
-    return Need(_weights(config, setup), _cache(config, setup), _workspace(config, setup, machine))
+    cache = _cache(config, setup, stored_type(setup.dtype))
+    return Need(_weights(config, setup), cache, _workspace(config, setup, machine))
 
 
 def _weights(config: GrokConfig, setup: Setup) -> int:
@@ -163,12 +181,12 @@ def _weights(config: GrokConfig, setup: Setup) -> int:
     return total
 
 
-def _cache(config: GrokConfig, setup: Setup) -> int:
+def _cache(config: GrokConfig, setup: Setup, dtype: Any) -> int:
     data, model = setup.mesh
     slots, heads = -(-setup.slots // data), shard_of(config, model).kv_heads
     rows = slots + -(-setup.saved // data)
     make = partial(empty_cache, config.num_layers, rows, heads, setup.context, config.key_size)
-    shapes = jax.tree.leaves(jax.eval_shape(lambda: make(setup.dtype)))
+    shapes = jax.tree.leaves(jax.eval_shape(lambda: make(dtype)))
     seen = slots * config.vocab_size  # which tokens a conversation has, a byte each
     return seen + sum(math.prod(shape.shape) * shape.dtype.itemsize for shape in shapes)
 
@@ -177,19 +195,24 @@ def _workspace(config: GrokConfig, setup: Setup, machine: Machine) -> int:
     data, model = setup.mesh
     shard = shard_of(config, model)
     width, slots = config.emb_size, -(-setup.slots // data)
-    logits = _LOGIT_ARRAYS * slots * config.vocab_size
+    tokens = _CHUNK_TOKENS * setup.scored
+    logits = max(_LOGIT_ARRAYS * slots, _SCORED_ARRAYS * tokens) * config.vocab_size
     block = 2 * shard.kv_heads * config.key_size + _SCORE_ARRAYS * shard.query_heads
-    attention = BLOCK * (slots * block + _CHUNK_TOKENS * _SCORE_ARRAYS * shard.query_heads)
-    chunk = _WIDTH_ARRAYS * _CHUNK_TOKENS * width + _FFN_ARRAYS * _EXPERT_ROWS * shard.ffn
+    attention = BLOCK * (slots * block + tokens * _SCORE_ARRAYS * shard.query_heads)
+    on_cpu, short = machine.platform == "cpu", _itemsize(setup.dtype) < 4
+    pairs = tokens * config.num_selected_experts if on_cpu and not short else 0
+    hidden = max(_FFN_ARRAYS * _EXPERT_ROWS, _PAIR_ARRAYS * pairs) * shard.ffn
+    chunk = (_WIDTH_ARRAYS * tokens + _PAIR_ARRAYS * pairs) * width + hidden
     whole = 2 * width * shard.ffn  # two of an expert's three matrices
     tile = _TILE_ROWS * max(width, shard.ffn)
-    on_cpu, short = machine.platform == "cpu", _itemsize(setup.dtype) < 4
     widened = tile if on_cpu and not short else whole
-    # In a short type the output matrix is a rounded copy of the embeddings. A CPU has no products
-    # of short types, and XLA widens the whole cache before the layers.
+    # In a short type the output matrix is a rounded copy of the embeddings. On a CPU XLA widens a
+    # whole cache of bfloat16 before it writes to it.
     rounded = shard.vocabulary * width * _itemsize(setup.dtype) if short else 0
-    cache = 2 * _cache(config, setup) if on_cpu and short else 0
-    return 4 * (logits + attention + chunk + widened) + rounded + cache
+    cache = 2 * _cache(config, setup, setup.dtype) if on_cpu and short else 0
+    texts = replace(setup, mesh=(1, model), slots=setup.scored, saved=0)
+    scored = _cache(config, texts, setup.dtype)
+    return 4 * (logits + attention + chunk + widened) + rounded + cache + scored
 
 
 def _itemsize(dtype: str) -> int:
@@ -232,25 +255,48 @@ def _why(setup: Setup, need: Need, machine: Machine) -> str:
     )
 
 
+def _at_least(need: Need) -> str:
+    """The memory of a device that holds so much, rounded up: what is named must do."""
+    unit = 1e8 if need.total >= 5e7 else 1e5
+    return gigabytes(math.ceil(need.total / USABLE / unit) * unit)
+
+
 def _alternatives(config: GrokConfig, setup: Setup, machine: Machine, need: Need) -> str:
     """The nearest that would fit: fewer slots, a shorter context, more devices, more memory."""
+    room = machine.memory * USABLE
+
+    def memory(setup: Setup) -> str:
+        return _at_least(needs(config, setup, machine))
 
     def fits(**change: Any) -> bool:
-        return needs(config, replace(setup, **change), machine).total <= machine.memory * USABLE
+        return needs(config, replace(setup, **change), machine).total <= room
+
+    def most(name: str, ascending: range) -> int | None:
+        """The largest that fits, of values of a setting that need more and more."""
+        fitting = bisect_left(ascending, True, key=lambda n: not fits(**{name: n}))
+        return ascending[fitting - 1] if fitting else None
 
     data, model = setup.mesh
-    fewer = range(setup.slots - data, 0, -data)
-    shorter = range((setup.context - 1) // BLOCK * BLOCK, 0, -BLOCK)
     wider = [(data, axis) for axis in model_axes(config) if axis > model]
-    saved = next((n for n in range(setup.saved - 1, -1, -1) if fits(saved=n)), None)
-    slots = next((n for n in fewer if fits(slots=n)), None)
-    context = next((n for n in shorter if fits(context=n)), None)
+    saved = most("saved", range(setup.saved))
+    slots = most("slots", range(data, setup.slots, data))
+    context = most("context", range(BLOCK, setup.context, BLOCK))
     mesh = next((mesh for mesh in wider if fits(mesh=mesh)), None)
     ways = [
         f"with --saved {saved}" if saved is not None else None,
         f"with --slots {slots}" if slots else None,
         f"with --context {context}" if context else None,
         f"on {math.prod(mesh)} such devices" if mesh else None,
-        f"with {gigabytes(need.total / USABLE)} a device",
+        f"with {_at_least(need)} a device",
     ]
+    if not any(ways[:-1]):  # no such change alone does: then more memory, or several together
+        ways += [
+            f"on {math.prod(mesh)} devices of {memory(replace(setup, mesh=mesh))}" for mesh in wider
+        ]
+        frugal = f"--slots {data} --saved 0 --context {min(setup.context, BLOCK)}"
+        least = replace(setup, slots=data, saved=0, context=min(setup.context, BLOCK))
+        ways += [
+            f"with {frugal} on {math.prod(mesh)} of {memory(replace(least, mesh=mesh))}"
+            for mesh in [setup.mesh, *wider[-1:]]
+        ]
     return "the nearest that fits: " + ", or ".join(filter(None, ways))

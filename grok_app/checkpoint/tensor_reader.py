@@ -93,8 +93,10 @@ def read_header(path: Path) -> StoredTensor:
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
         ):
             return _Walk(path, content).result()
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:  # of mmap
+        raise CheckpointError(f"{path}: is empty; copy it again") from error
     except _Unexpected as error:
         raise CheckpointError(
             f"{path}: not a tensor of the released form ({error}); "

@@ -4,13 +4,14 @@ A message is the name of a program and the host arrays that go into it, small on
 connections carry a heartbeat both ways. JAX's own runtime notices a dead process too, but late,
 and it aborts; here whoever waits can be told first, and which process it was.
 
-A frame is the length of its head in 4 bytes, the head in JSON, and the arrays' bytes. Nothing in
-it is ever run.
+A newcomer says which process it is and a secret that only the cluster's processes know; anybody
+else who connects is sent away. A frame is the length of its head in 4 bytes, the head in JSON, and
+the arrays' bytes. Nothing in it is ever run.
 """
 
 from __future__ import annotations
 
-import io
+import hmac
 import json
 import math
 import os
@@ -20,12 +21,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import numpy as np
 
 BEAT = 2.0  # seconds between two signs of life
 LOST_AFTER = 15.0  # seconds of silence after which a process counts as lost
+JOINING = 60.0  # seconds in which the others must have come
+SECRET_BYTES = 32
+_LOOK = 0.2  # seconds between two looks at who has come
 _GRACE = 3.0  # seconds in which those who wait are told, before this process ends
 
 Message = tuple[str, list[np.ndarray]]
@@ -44,21 +49,39 @@ class Leader:
         self._reason = ""
         self.on_lost: Callable[[str], None] = lambda reason: None
 
-    def gather(self, followers: int) -> None:
-        """Waits until so many others have come, and begins to watch over them."""
-        while len(self._peers) < followers:
-            peer, _ = self._server.accept()
-            peer.settimeout(BEAT)  # one that says nothing must not make the others wait for long
-            number = _number(peer)
-            if not 0 < number <= followers or number in self._peers:
-                peer.close()  # none of ours
-                continue
-            peer.settimeout(LOST_AFTER)
-            self._peers[number] = peer
-        self._server.close()
+    def gather(self, followers: int, secret: bytes, seconds: float = JOINING) -> None:
+        """Waits until so many others have come, and begins to watch over them.
+
+        Raises:
+            TimeoutError: they have not come in so many seconds.
+        """
+        with self._server:
+            self._wait_for(followers, secret, time.monotonic() + seconds)
         for number, peer in self._peers.items():
             _thread(self._watch, number, peer)
         _thread(self._beat)
+
+    def _wait_for(self, followers: int, secret: bytes, deadline: float) -> None:
+        self._server.settimeout(_LOOK)
+        while len(self._peers) < followers:
+            if time.monotonic() > deadline:
+                missing = sorted(set(range(1, followers + 1)) - set(self._peers))
+                for peer in self._peers.values():
+                    peer.close()
+                raise TimeoutError(f"process {', '.join(map(str, missing))} has not come")
+            with suppress(TimeoutError):
+                peer, _ = self._server.accept()
+                _thread(self._admit, peer, followers, secret)  # a silent one holds nobody up
+
+    def _admit(self, peer: socket.socket, followers: int, secret: bytes) -> None:
+        """Takes a newcomer in who proves to be one of ours and whose place is free."""
+        peer.settimeout(LOST_AFTER)
+        number = _number(peer, secret)
+        with self._lock:
+            if 0 < number <= followers and number not in self._peers:
+                self._peers[number] = peer
+            else:
+                peer.close()
 
     def send(self, name: str, arrays: Sequence[np.ndarray]) -> None:
         """Tells all others to run a program. Whom that does not reach is found out elsewhere."""
@@ -68,7 +91,7 @@ class Leader:
                 try:
                     peer.sendall(frame)
                 except OSError:
-                    continue  # `_watch` sees the same, and says who it was
+                    _drop(peer)  # part of a frame may be out; `_watch` says who it was
 
     def why_lost(self, seconds: float) -> str:
         """Which process is gone; "" if none is found to be so within `seconds`."""
@@ -84,10 +107,8 @@ class Leader:
     def _send_end(self, reason: str) -> None:
         with self._lock:
             for peer in self._peers.values():
-                try:
+                with suppress(OSError):
                     peer.sendall(_frame({"end": reason}))
-                except OSError:
-                    continue
 
     def _beat(self) -> None:
         while not self._closed.wait(BEAT):
@@ -95,12 +116,13 @@ class Leader:
 
     def _watch(self, number: int, peer: socket.socket) -> None:
         host, port = peer.getpeername()[:2]
-        with peer.makefile("rb") as stream:
+        with peer, peer.makefile("rb") as stream:
             try:
                 while stream.read(1):
                     pass
             except OSError:  # silent for too long, or the connection broke
                 pass
+            _drop(peer)  # who is about to write to it must not wait
         if not self._closed.is_set():
             self._lose(f"process {number} (at {host}:{port}) is gone; nothing works without it")
 
@@ -120,10 +142,10 @@ class Leader:
 class Follower:
     """The end of another process: iterate over it for what is to be run."""
 
-    def __init__(self, address: tuple[str, int], number: int):
-        """Connects to process 0, as process `number`."""
+    def __init__(self, address: tuple[str, int], number: int, secret: bytes):
+        """Connects to process 0, as process `number`, with the secret that proves it."""
         self._socket = socket.create_connection(address, LOST_AFTER)
-        self._socket.sendall(number.to_bytes(4, "big"))
+        self._socket.sendall(number.to_bytes(4, "big") + secret)
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         _thread(self._read)
         _thread(self._beat)
@@ -147,6 +169,8 @@ class Follower:
                         self._messages.put((head["call"], arrays))
             except (OSError, EOFError):
                 pass
+            except (ValueError, TypeError, KeyError) as error:  # a frame of another form
+                reason = f"process 0 is not understood ({type(error).__name__}: {error})"
         if reason:
             _end_process(reason)
         self._messages.put(None)
@@ -160,12 +184,20 @@ class Follower:
             pass  # `_read` sees the same
 
 
-def _number(peer: socket.socket) -> int:
-    """Which process a new connection says it is; -1 where it says nothing."""
+def _number(peer: socket.socket, secret: bytes) -> int:
+    """Which process a newcomer is; -1 where it says nothing, or not the secret."""
     try:
-        return int.from_bytes(_exactly(peer.makefile("rb", buffering=0), 4), "big")
+        with peer.makefile("rb") as stream:
+            number, told = _exactly(stream, 4), _exactly(stream, SECRET_BYTES)
     except (OSError, EOFError):
         return -1
+    return int.from_bytes(number, "big") if hmac.compare_digest(told, secret) else -1
+
+
+def _drop(peer: socket.socket) -> None:
+    """Ends a connection both ways, so that who reads from it sees the end."""
+    with suppress(OSError):
+        peer.shutdown(socket.SHUT_RDWR)
 
 
 def _frame(head: dict[str, Any], arrays: Sequence[np.ndarray] = ()) -> bytes:
@@ -183,9 +215,9 @@ def _read_frame(stream: BinaryIO) -> tuple[dict[str, Any], list[np.ndarray]]:
     return head, arrays
 
 
-def _exactly(stream: BinaryIO | io.RawIOBase, count: int) -> bytes:
+def _exactly(stream: BinaryIO, count: int) -> bytes:
     data = stream.read(count)
-    if data is None or len(data) < count:
+    if len(data) < count:
         raise EOFError
     return data
 

@@ -6,12 +6,17 @@ program that it runs, the others run with it, with the same host arrays.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
+from typing import Any
 
 import jax
+from jax._src import distributed
 
-from grok_app.engine.channel import Follower, Leader
+from grok_app.engine.channel import JOINING, SECRET_BYTES, Follower, Leader
 from grok_app.errors import SettingsError
+
+_SECRET = "grok_app/channel"
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,24 @@ class Cluster:
                 coordinator_bind_address=self.coordinator,
                 cluster_detection_method="deactivate",
             )
+            secret = _shared_secret(make=leader is not None)
             if leader is None:
-                return Follower(address, self.process_id)
-            leader.gather(self.processes - 1)
+                return Follower(address, self.process_id, secret)
+            leader.gather(self.processes - 1, secret)
         except (OSError, RuntimeError) as error:
             raise SettingsError(
                 f"process {self.process_id} cannot meet the others at {self.coordinator} and port "
                 f"{address[1]}: {error}"
             ) from error
         return leader
+
+
+def _shared_secret(make: bool) -> bytes:
+    """A number that process 0 draws and leaves where only the others look: the key-value store
+    of JAX's runtime, for which JAX has no public name."""
+    store: Any = distributed.global_state.client
+    if make:
+        secret = secrets.token_bytes(SECRET_BYTES)
+        store.key_value_set_bytes(_SECRET, secret)
+        return secret
+    return store.blocking_key_value_get_bytes(_SECRET, round(JOINING * 1000))

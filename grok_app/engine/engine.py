@@ -18,12 +18,15 @@ from typing import Any
 import jax
 import numpy as np
 
+from grok_app.checkpoint.plan import MemoryPlan
 from grok_app.engine.channel import Leader
 from grok_app.engine.generation import Generation
+from grok_app.engine.memory import out_of_memory
 from grok_app.engine.metrics import Metrics
 from grok_app.engine.pace import Pace
-from grok_app.engine.request import Request, SamplingParams, Token
+from grok_app.engine.request import FinishReason, Request, SamplingParams, Token
 from grok_app.engine.runner import CHUNKS, Runner
+from grok_app.engine.sampler import Sampled
 from grok_app.engine.scheduler import Plan, Scheduler
 from grok_app.engine.scorer import CHUNK, Scorer, Scores
 from grok_app.engine.slots import MOST_STEPS, Made
@@ -64,9 +67,7 @@ class _Dispatch:
     """
 
     made: Made
-    owners: list[
-        tuple[int, Request, int, bool]
-    ]  # row, request, its tokens, whether the last is there
+    owners: list[tuple[int, Request, int, bool]]
     steps: int
 
 
@@ -78,19 +79,26 @@ class Engine:
         runner: Runner,
         tokenizer: Tokenizer | None,
         name: str,
+        fingerprint: str,
         context: int,
         queue: int,
+        plan: MemoryPlan,
         leader: Leader | None = None,
     ):
-        """Compiles the model and starts the thread; `leader` leads the other processes, if any."""
-        self.name, self.tokenizer, self.context = name, tokenizer, context
+        """Compiles the model and starts the thread.
+
+        `plan` is what memory was expected to do; `leader` leads the other processes, if any.
+        """
+        self.name, self.fingerprint = name, fingerprint
+        self.tokenizer, self.context = tokenizer, context
         self.config = runner.config
         self.parameters = parameters.count(runner.config)
         self.active_parameters = parameters.count_active(runner.config)
         self.slots, self.queue = runner.shards * runner.per_shard, queue
+        self.scored_texts = plan.scored_texts
         self.device = _describe(runner)
         self.metrics = Metrics()
-        self._runner = runner
+        self._runner, self._plan = runner, plan
         self._scheduler = Scheduler(
             self.slots, queue, CHUNKS, runner.shards, runner.saved_per_shard
         )
@@ -100,7 +108,7 @@ class Engine:
         self._closing = False
         self._made_at: deque[tuple[float, int]] = deque(maxlen=1024)
         self._pace = Pace()
-        self._scorer: Scorer | None = None
+        self._scorers: dict[int, Scorer] = {}
         self._scorer_lock = threading.Lock()
         self._leader = leader
         if leader:
@@ -175,31 +183,49 @@ class Engine:
         return self._call(lambda: self._runner.logits(checked))
 
     def score(self, ids: Sequence[int]) -> Iterator[Scores]:
-        """How likely each token of a text is but the first, in arrays of the host: a chunk at a
-        time, so that a long text holds nobody up and who leaves the iteration ends it.
-
-        The first call compiles the program for it, in the caller's thread.
+        """How likely each token of a text is but the first: [tokens], a chunk at a time.
 
         Raises:
-            RequestError: the text is empty, too long, or holds what is no token, or several
-                processes serve together: they follow one another in replies only.
+            RequestError, EngineFailed: as `score_all`.
+        """
+        left = len(ids) - 1
+        for scores in self.score_all([ids]):
+            yield jax.tree.map(lambda array: array[0, :left], scores)  # noqa: B023
+            left -= CHUNK
+
+    def score_all(self, texts: Sequence[Sequence[int]]) -> Iterator[Scores]:
+        """How likely each token of some texts is but the first, in arrays of the host [texts,
+        CHUNK]: a chunk of all at a time, so that long texts hold nobody up and who leaves the
+        iteration ends it. Past the end of a text a score means nothing. At most `scored_texts`.
+
+        The first call, and the first with several texts, compiles the program for it, in the
+        caller's thread.
+
+        Raises:
+            RequestError: there are no texts or too many, one is empty, too long, or holds
+                what is no token, or several processes serve together: they follow one another in
+                replies only.
             EngineFailed: the engine serves no more.
         """
-        checked = self._check_ids(ids)
-        if len(checked) > self.config.sequence_len:
+        most = self.scored_texts
+        if not 1 <= len(texts) <= most:
+            raise RequestError(f"{len(texts)} texts to score; expected from 1 to {most}")
+        checked = [self._check_ids(ids) for ids in texts]
+        longest = max(map(len, checked))
+        if longest > self.context:
             raise RequestError(
-                f"the text has {len(checked)} tokens; the model's context is "
-                f"{self.config.sequence_len}"
+                f"the text has {longest} tokens; this engine's context is {self.context}"
             )
         if self._leader:
-            raise RequestError("a text cannot be scored where several processes serve together")
-        with self._scorer_lock:
-            self._scorer = scorer = self._scorer or Scorer(self._runner)
+            raise RequestError(
+                "a text cannot be scored where several processes serve together, for each would "
+                "need the text's own cache; serve with one process to score texts"
+            )
+        scorer = self._scorer_of(1 if len(texts) == 1 else most)
         cache = self._call(scorer.empty_cache)
-        for start in range(0, len(checked) - 1, CHUNK):
+        for start in range(0, longest - 1, CHUNK):
             cache, scores = self._call(partial(scorer.score, cache, checked, start))
-            real = min(CHUNK, len(checked) - 1 - start)
-            yield jax.tree.map(lambda array: np.asarray(array)[:real], scores)  # noqa: B023
+            yield jax.tree.map(lambda array: np.asarray(array)[: len(texts)], scores)
 
     def stats(self) -> Stats:
         """What the engine is doing now."""
@@ -253,6 +279,12 @@ class Engine:
             self._wake.notify()
         return future.result()
 
+    def _scorer_of(self, rows: int) -> Scorer:
+        with self._scorer_lock:
+            if rows not in self._scorers:
+                self._scorers[rows] = Scorer(self._runner, rows)
+            return self._scorers[rows]
+
     def _place_of(self, request: Request) -> int:
         with self._wake:
             return self._scheduler.place(request)
@@ -272,7 +304,7 @@ class Engine:
                 if self._closing:
                     break
                 for job, future in jobs:
-                    _run(job, future)
+                    self._run(job, future)
                 if jobs or not in_flight:
                     self._pace.begin()
                 dispatched = self._dispatch(plan)
@@ -282,9 +314,8 @@ class Engine:
             reason = EngineFailed("the engine was closed before the reply was complete")
         except Exception as error:  # whatever it is, everybody who waits must hear of it
             lost = self._leader.why_lost(_LOSS_SECONDS) if self._leader else ""
-            reason = EngineFailed(
-                lost or f"the engine has stopped: {type(error).__name__}: {error}"
-            )
+            why = out_of_memory(error, self._plan) or f"{type(error).__name__}: {error}"
+            reason = EngineFailed(lost or f"the engine has stopped: {why}")
             reason.__cause__ = error
         self._end(reason)
         if self._leader:
@@ -332,30 +363,39 @@ class Engine:
         self._pace.completed(dispatch.steps)
         delivered = 0
         for row, request, count, last in dispatch.owners:
-            before = request.delivered
-            for step in range(count):
-                if request.gone:
-                    break
-                at_end = last and step == count - 1
-                request.deliver(self._token(made, (step, row), request.params, at_end))
-            self.metrics.delivered(request, request.delivered - before, now)
-            delivered += request.delivered - before
+            if request.gone:
+                continue
+            tokens = self._tokens(made, row, request.params, count, last)
+            request.deliver(tokens)
+            self.metrics.delivered(request, len(tokens), now)
+            delivered += len(tokens)
         if delivered:
             self._made_at.append((now, delivered))
 
-    def _token(self, made: Made, at: tuple[int, int], params: SamplingParams, last: bool) -> Token:
-        """The token of a step and row of what was made."""
-        sampled, count = made.sampled, params.logprobs
-        token = int(sampled.token[at])
-        ended = token == self.config.eos_token
-        top, top_logprob = sampled.top[at][:count], sampled.top_logprob[at][:count]
-        return Token(
-            token,
-            float(sampled.logprob[at]),
-            tuple(zip(top.tolist(), top_logprob.tolist(), strict=True)),
-            made.experts[at[0], :, at[1]] if params.experts else None,
-            "stop" if ended else "length" if last else None,
-        )
+    def _tokens(
+        self, made: Made, row: int, params: SamplingParams, count: int, last: bool
+    ) -> list[Token]:
+        """The first `count` tokens of a row of what was made, or fewer where the text ends."""
+        sampled, tokens = made.sampled, list[Token]()
+        ids, logprobs = (a[:count, row].tolist() for a in (sampled.token, sampled.logprob))
+        for step, (token, logprob) in enumerate(zip(ids, logprobs, strict=True)):
+            ended = token == self.config.eos_token
+            reason: FinishReason | None = (
+                "stop" if ended else "length" if last and step == count - 1 else None
+            )
+            top = _likeliest(sampled, (step, row), params.logprobs) if params.logprobs else ()
+            experts = made.experts[step, :, row] if params.experts else None
+            tokens.append(Token(token, logprob, top, experts, reason))
+            if ended:
+                break
+        return tokens
+
+    def _run(self, job: Callable[[], Any], future: Future[Any]) -> None:
+        try:
+            future.set_result(job())
+        except Exception as error:  # a caller's job must not end the engine
+            words = out_of_memory(error, self._plan)
+            future.set_exception(RequestError(f"this takes too much: {words}") if words else error)
 
     def _lose(self, reason: str) -> None:
         """Tells whoever waits that another process is gone; this thread may wait for it itself."""
@@ -370,11 +410,10 @@ class Engine:
                 self._jobs.popleft()[1].set_exception(reason)
 
 
-def _run(job: Callable[[], Any], future: Future[Any]) -> None:
-    try:
-        future.set_result(job())
-    except Exception as error:  # a caller's job must not end the engine
-        future.set_exception(error)
+def _likeliest(sampled: Sampled, at: tuple[int, int], count: int) -> tuple[tuple[int, float], ...]:
+    """The (id, logprob) of the likeliest tokens of a step and row."""
+    top, top_logprob = sampled.top[at][:count], sampled.top_logprob[at][:count]
+    return tuple(zip(top.tolist(), top_logprob.tolist(), strict=True))
 
 
 def _describe(runner: Runner) -> str:

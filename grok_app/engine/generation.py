@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import queue
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from grok_app.engine.detokenizer import Detokenizer
 from grok_app.engine.request import FinishReason, Request, Token
@@ -13,8 +13,7 @@ from grok_app.engine.tokenizer import Tokenizer
 from grok_app.errors import EngineFailed
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """What one token adds to a reply.
 
     Attributes:
@@ -49,6 +48,7 @@ class Generation(Iterator[Piece]):
         self._request, self._tokenizer = request, tokenizer
         self._place, self._cancel = place, cancel
         self._text = Detokenizer(request.params.stop)
+        self._ready: deque[Token] = deque()
         self._ended = False
 
     @property
@@ -69,7 +69,8 @@ class Generation(Iterator[Piece]):
 
     def notify(self, listener: Callable[[], None]) -> None:
         """Has `listener` called, by the engine's thread, whenever `take(0)` may have something
-        new. It must be quick and must not raise. For event loops, which cannot wait in `take`."""
+        new, perhaps several pieces. It must be quick and must not raise. For event loops, which
+        cannot wait in `take`."""
         self._request.on_output = listener
 
     def __next__(self) -> Piece:
@@ -91,16 +92,16 @@ class Generation(Iterator[Piece]):
         """
         if self._ended:
             raise StopIteration
-        try:
-            token = self._request.output.get(timeout=seconds)
-        except queue.Empty:
-            return None
-        if not isinstance(token, Token):
-            self._ended = True
-            if isinstance(token, EngineFailed):
-                raise token
-            raise StopIteration
-        return self._piece(token)
+        if not self._ready:
+            try:
+                output = self._request.output.get(timeout=seconds)
+            except queue.Empty:
+                return None
+            if output is None or isinstance(output, EngineFailed):
+                self._ended = True
+                raise output or StopIteration
+            self._ready.extend(output)
+        return self._piece(self._ready.popleft())
 
     def _piece(self, token: Token) -> Piece:
         data = self._tokenizer.token_bytes(token.id) if self._tokenizer else b""

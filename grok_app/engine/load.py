@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -9,18 +10,22 @@ import jax
 from jax.sharding import Mesh
 
 from grok_app import kernels
+from grok_app.checkpoint.fingerprint import fingerprint
 from grok_app.checkpoint.folder import open_checkpoint, read_config
 from grok_app.checkpoint.load import load_parameters
 from grok_app.checkpoint.machine import this_machine
-from grok_app.checkpoint.plan import default_dtype, make_plan
+from grok_app.checkpoint.plan import MemoryPlan, default_dtype, make_plan
 from grok_app.engine.channel import Follower
 from grok_app.engine.cluster import Cluster
 from grok_app.engine.engine import Engine
+from grok_app.engine.memory import explained
 from grok_app.engine.runner import Runner
 from grok_app.engine.tokenizer import Tokenizer
 from grok_app.errors import CheckpointError, SettingsError
 from grok_app.model.config import GrokConfig
 from grok_app.model.sharding import default_mesh_shape, make_mesh, shard_of
+
+log = logging.getLogger(__name__)
 
 DTYPES = ("float32", "bfloat16")
 
@@ -61,9 +66,11 @@ def load(
     leader = cluster.join() if cluster else None
     assert not isinstance(leader, Follower)
     folder = Path(path)
-    runner, tokenizer = _prepare(folder, mesh, dtype, slots, context, queue, saved, native)
+    runner, tokenizer, plan = _prepare(folder, mesh, dtype, slots, context, queue, saved, native)
     length = context or runner.config.sequence_len
-    return Engine(runner, tokenizer, folder.resolve().name, length, queue, leader)
+    name, made_of = folder.resolve().name, fingerprint(open_checkpoint(folder))
+    with explained(plan):
+        return Engine(runner, tokenizer, name, made_of, length, queue, plan, leader)
 
 
 def follow(
@@ -87,8 +94,9 @@ def follow(
     """
     follower = cluster.join()
     assert isinstance(follower, Follower)
-    runner, _ = _prepare(Path(path), mesh, dtype, slots, context, queue, saved, native)
-    runner.follow(follower)
+    runner, _, plan = _prepare(Path(path), mesh, dtype, slots, context, queue, saved, native)
+    with explained(plan):
+        runner.follow(follower)
 
 
 def _prepare(
@@ -100,16 +108,18 @@ def _prepare(
     queue: int,
     saved: int,
     native: bool,
-) -> tuple[Runner, Tokenizer | None]:
+) -> tuple[Runner, Tokenizer | None, MemoryPlan]:
     """The model on its devices, once all is checked that can be."""
     config = read_config(folder)
     _check(config, dtype, slots, context, queue, saved)
     device_mesh = make_mesh(mesh or default_mesh_shape(config, len(jax.devices())))
     shard_of(config, device_mesh.shape["model"])
     if jax.process_count() > 1 and device_mesh.size < len(jax.devices()):
+        data, model = device_mesh.devices.shape
         raise SettingsError(
-            f"mesh {device_mesh.shape['data']},{device_mesh.shape['model']} leaves devices idle; "
-            f"several processes must use all of theirs, {len(jax.devices())} together"
+            f"mesh {data},{model} leaves devices idle; several processes must use all of theirs, "
+            f"{len(jax.devices())} together: give --mesh {len(jax.devices()) // model},{model}, "
+            "or each process fewer devices"
         )
     if slots % device_mesh.shape["data"]:
         raise SettingsError(
@@ -119,13 +129,17 @@ def _prepare(
     kind = dtype or default_dtype(device_mesh.devices.flat[0].platform)
     length = context or config.sequence_len
     checkpoint = open_checkpoint(folder)
-    _check_memory(config, device_mesh, slots, length, kind, saved)
+    plan = _check_memory(config, device_mesh, slots, length, kind, saved)
     tokenizer = _tokenizer(folder, config)
     on_processor = device_mesh.devices.flat[0].platform == "cpu"
+    if on_processor and kind != default_dtype("cpu"):
+        log.warning("%s on a CPU is many times slower than %s", kind, default_dtype("cpu"))
     native = native and on_processor and kernels.build(cache_folder() / "kernels")
     _remember_compilations(cache_folder() / "xla")
-    params = load_parameters(checkpoint, device_mesh)
-    return Runner(config, params, device_mesh, kind, slots, length, saved, native), tokenizer
+    with explained(plan):
+        params = load_parameters(checkpoint, device_mesh)
+        runner = Runner(config, params, device_mesh, kind, slots, length, saved, native)
+    return runner, tokenizer, plan
 
 
 def _check(
@@ -147,12 +161,13 @@ def _check(
 
 def _check_memory(
     config: GrokConfig, mesh: Mesh, slots: int, context: int, dtype: str, saved: int
-) -> None:
-    """Refuses what would run out of memory, before minutes are spent on loading it."""
+) -> MemoryPlan:
+    """The plan; refuses what would run out of memory, before minutes are spent on loading it."""
     machine = this_machine(list(mesh.devices.flat))
     plan = make_plan(config, machine, slots, context, dtype, mesh.devices.shape, saved)
     if not plan.fits:
         raise SettingsError("the model does not fit this machine: " + "; ".join(plan.reasons))
+    return plan
 
 
 def _tokenizer(folder: Path, config: GrokConfig) -> Tokenizer | None:

@@ -9,11 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from grok_app.errors import EngineFailed, RequestError
 
 MOST_LOGPROBS = 20
+MOST_STOPS = 64  # every token is looked at for each
+LONGEST_STOP = 1000  # characters
 _LARGEST_SEED = 2**32 - 1
 
 FinishReason = Literal["stop", "length"]
@@ -61,6 +63,11 @@ class SamplingParams:
         stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
         if not all(isinstance(text, str) and text for text in stop):
             raise RequestError(f"stop is {self.stop!r}; expected texts, none of them empty")
+        if len(stop) > MOST_STOPS or any(len(text) > LONGEST_STOP for text in stop):
+            raise RequestError(
+                f"stop has {len(stop)} texts; expected at most {MOST_STOPS}, each of at most "
+                f"{LONGEST_STOP} characters"
+            )
         object.__setattr__(self, "stop", stop)
 
 
@@ -75,8 +82,7 @@ def _check_number(name: str, value: Any, least: float, most: float) -> None:
         raise RequestError(f"{name} is {value!r}; expected a number from {least:g} to {most:g}")
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """One token of a reply, as the engine's thread gives it.
 
     Attributes:
@@ -114,21 +120,21 @@ class Request:
     on_output: Callable[[], None] | None = None  # called after each output, must not raise
     finished: bool = False
     finish_reason: FinishReason | None = None  # of its last token
-    output: queue.SimpleQueue[Token | EngineFailed | None] = field(
+    output: queue.SimpleQueue[Sequence[Token] | EngineFailed | None] = field(
         default_factory=queue.SimpleQueue
-    )
+    )  # tokens that were made together come together: each put wakes a caller, which takes long
 
     @property
     def gone(self) -> bool:
         """Whether nothing more is to be made for it."""
         return self.finished or self.cancelled.is_set()
 
-    def deliver(self, token: Token) -> None:
-        """Hands a token to the caller; the request is finished where the token says so."""
-        self.delivered += 1
-        self.finish_reason = token.finish_reason
-        self.finished = token.finish_reason is not None
-        self._put(token)
+    def deliver(self, tokens: Sequence[Token]) -> None:
+        """Hands tokens to the caller; the request is finished where the last one says so."""
+        self.delivered += len(tokens)
+        self.finish_reason = tokens[-1].finish_reason
+        self.finished = self.finish_reason is not None
+        self._put(tokens)
 
     def end(self, reason: EngineFailed | None = None) -> None:
         """Ends the caller's waiting: cancelled, or failed for a reason."""
@@ -136,7 +142,7 @@ class Request:
             self.finished = True
             self._put(reason)
 
-    def _put(self, output: Token | EngineFailed | None) -> None:
+    def _put(self, output: Sequence[Token] | EngineFailed | None) -> None:
         self.output.put(output)
         if self.on_output:
             self.on_output()

@@ -13,11 +13,12 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from grok_app.engine.huge_pages import use_huge_pages
 from grok_app.engine.request import SamplingParams
 from grok_app.engine.sampler import Sampled, Sampling
 from grok_app.engine.scheduler import Chunk, Copy
 from grok_app.engine.slots import Feed, Made, Programs, Slots
-from grok_app.model.cache import BLOCK, KVCache, empty_cache
+from grok_app.model.cache import BLOCK, KVCache, empty_cache, stored_type
 from grok_app.model.config import GrokConfig
 from grok_app.model.grok import extend
 from grok_app.model.sharding import DATA, MODEL, parameter_specs, shard_of
@@ -69,7 +70,7 @@ class Runner:
         """`slots` conversations of at most `context` tokens; `params` lie on `mesh`.
 
         The cache has rows for `saved` conversations more, at least, as many in each data shard.
-        `native` multiplies by the native kernel, which must have been built.
+        `native` uses the native kernels, which must have been built.
         """
         self.config, self.params, self.mesh, self.native = config, params, mesh, native
         self.shards = mesh.shape[DATA]
@@ -94,6 +95,8 @@ class Runner:
         }
         empty = partial(self._empty, slots, context)
         self.slots = jax.jit(empty, out_shardings=self._shardings(_SLOTS_SPEC))()
+        for array in (self.slots.cache.keys, self.slots.cache.values):
+            use_huge_pages(array)  # donated from step to step, it stays where it is
         self.announce: Callable[[str, list[np.ndarray]], None] | None = None
 
     def warm_up(self) -> None:
@@ -207,7 +210,7 @@ class Runner:
         heads = self._shard.kv_heads * self._shard.devices
         rows = slots + self.shards * self.saved_per_shard
         cache = partial(empty_cache, config.num_layers, rows, heads)
-        cache = jax.eval_shape(lambda: cache(context, config.key_size, self.dtype))
+        cache = jax.eval_shape(lambda: cache(context, config.key_size, stored_type(self.dtype)))
         return Slots(
             jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), cache),
             jnp.zeros(slots, jnp.int32),

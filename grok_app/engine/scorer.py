@@ -1,7 +1,7 @@
-"""How likely a given text is to the model, token by token.
+"""How likely given texts are to the model, token by token.
 
-The text goes through the model in chunks as long as those of a prompt, with a cache of its own;
-between two of them the engine serves the others. C tokens of a chunk, V vocabulary.
+Several texts go through the model side by side, in chunks as long as those of a prompt and with a
+cache of their own; between two of them the engine serves the others. R texts, C tokens of a chunk.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Scores:
     """What the model held of some tokens, each seen from those before it.
 
     Attributes:
-        logprob: float32 [tokens], the token's log-probability.
-        top, top_logprob: [tokens, MOST_LOGPROBS], the likeliest tokens there.
+        logprob: float32 [..., tokens], the token's log-probability.
+        top, top_logprob: [..., tokens, MOST_LOGPROBS], the likeliest tokens there.
     """
 
     logprob: Any
@@ -47,11 +47,11 @@ class Scores:
 
 
 class Scorer:
-    """The program that scores a chunk. Every data shard does the same work."""
+    """The program that scores a chunk of so many texts. Every data shard does the same work."""
 
-    def __init__(self, runner: Runner):
+    def __init__(self, runner: Runner, rows: int):
         """Compiles it for the runner's model; may be called by any thread."""
-        self._runner, self._config = runner, runner.config
+        self._runner, self._config, self._rows = runner, runner.config, rows
         self._shard = shard_of(runner.config, runner.mesh.shape[MODEL])
         mapped = jax.shard_map(
             self._score,
@@ -61,29 +61,36 @@ class Scorer:
             check_vma=False,
         )
         program: Any = jax.jit(mapped, donate_argnums=(1,))
-        number = jax.ShapeDtypeStruct((), jnp.int32)
-        tokens = jax.ShapeDtypeStruct((CHUNK,), jnp.int32)
+        start = jax.ShapeDtypeStruct((), jnp.int32)
+        counts = jax.ShapeDtypeStruct((rows,), jnp.int32)
+        tokens = jax.ShapeDtypeStruct((rows, CHUNK), jnp.int32)
         cache = jax.tree.map(_described, self.empty_cache())
         params = jax.tree.map(_described, runner.params)
-        self._program = program.lower(params, cache, tokens, tokens, number, number).compile()
+        self._program = program.lower(params, cache, tokens, tokens, start, counts).compile()
 
     def empty_cache(self) -> KVCache:
-        """A cache for one text as long as the model can read."""
+        """A cache for the texts, each as long as a slot's, in the type of the computation: scores
+        are to be compared."""
         config, heads = self._config, self._shard.kv_heads * self._shard.devices
-        cache = partial(empty_cache, config.num_layers, 1, heads, config.sequence_len)
+        length = self._runner.slots.cache.length
+        cache = partial(empty_cache, config.num_layers, self._rows, heads, length)
         shardings = jax.tree.map(partial(NamedSharding, self._runner.mesh), _CACHE_SPEC)
         make = jax.jit(lambda: cache(config.key_size, self._runner.dtype), out_shardings=shardings)
         return make()
 
-    def score(self, cache: KVCache, ids: Sequence[int], start: int) -> tuple[KVCache, Scores]:
-        """Dispatches the chunk of `ids` from `start`; one score for each token but the text's
-        first, rows that stand for no token at their end."""
-        tokens = np.zeros(CHUNK, np.int32)
-        following = np.zeros(CHUNK, np.int32)
-        here, after = ids[start : start + CHUNK], ids[start + 1 : start + 1 + CHUNK]
-        tokens[: len(here)], following[: len(after)] = here, after
-        numbers = np.int32(start), np.int32(len(here))
-        return self._program(self._runner.params, cache, tokens, following, *numbers)
+    def score(
+        self, cache: KVCache, texts: Sequence[Sequence[int]], start: int
+    ) -> tuple[KVCache, Scores]:
+        """Dispatches the chunk of each text from `start`, at most R texts; scores [R, C] of the
+        tokens after those of the chunk. Where there is none, a score means nothing."""
+        tokens = np.zeros((self._rows, CHUNK), np.int32)
+        following = np.zeros((self._rows, CHUNK), np.int32)
+        counts = np.zeros(self._rows, np.int32)
+        for row, ids in enumerate(texts):
+            here, after = ids[start : start + CHUNK], ids[start + 1 : start + 1 + CHUNK]
+            tokens[row, : len(here)], following[row, : len(after)] = here, after
+            counts[row] = len(here)
+        return self._program(self._runner.params, cache, tokens, following, np.int32(start), counts)
 
     def _score(
         self,
@@ -92,24 +99,24 @@ class Scorer:
         tokens: Array,
         following: Array,
         start: Array,
-        count: Array,
+        counts: Array,
     ) -> tuple[KVCache, Scores]:
-        """Tokens [C] at positions from `start`, of which `count` are real, and what follows each
-        -> the cache with them, and scores of what follows."""
-        offsets = jnp.arange(len(tokens))
-        positions = jnp.where(offsets < count, start + offsets, cache.length)
+        """Tokens [R, C] at positions from `start`, of which `counts` [R] are real, and what follows
+        each -> the cache with them, and scores of what follows."""
+        offsets = jnp.arange(tokens.shape[1])
+        positions = jnp.where(offsets < counts[:, None], start + offsets, cache.length)
         logits, cache, _ = extend(
             params,
             self._config,
             self._shard,
-            tokens[None],
-            positions[None],
+            tokens,
+            positions,
             cache,
             dtype=self._runner.dtype,
             native=self._runner.native,
         )
-        logprobs = jax.nn.log_softmax(logits[0])
-        logprob = jnp.take_along_axis(logprobs, following[:, None], axis=-1)[:, 0]
+        logprobs = jax.nn.log_softmax(logits)
+        logprob = jnp.take_along_axis(logprobs, following[..., None], axis=-1)[..., 0]
         top_logprob, top = jax.lax.top_k(logprobs, min(MOST_LOGPROBS, logprobs.shape[-1]))
         return cache, Scores(logprob, top, top_logprob)
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from grok_app.engine.sampler import Sampled, Sampling, sample
+from grok_app.engine.sampler import Sampled, Sampling, sample, sample_live
 from grok_app.model.cache import KVCache
 from grok_app.model.config import GrokConfig
 from grok_app.model.grok import extend
@@ -174,7 +174,7 @@ class Programs:
             jnp.zeros_like(position),
         )
         live = position < length
-        sampled = sample(logits, slots.seen, position + 1, slots.sampling)
+        sampled = sample_live(logits, slots.seen, position + 1, slots.sampling, live)
         goes_on = live & (sampled.token != self.config.eos_token)
         rows = jnp.arange(len(position))
         slots = replace(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array, lax
 
+from grok_app.kernels import attention
 from grok_app.model.cache import BLOCK, KVCache
 
 LOGIT_CAP = 30.0  # scores are capped softly: cap * tanh(score / cap)
@@ -60,7 +61,7 @@ def attend(
 
     def block_of(array: Array, start: Array) -> Array:
         block = (1, b, groups, BLOCK, size)
-        return lax.dynamic_slice(array, (layer, first_slot, 0, start, 0), block)[0]
+        return lax.dynamic_slice(array, (layer, first_slot, 0, start, 0), block)[0].astype(q.dtype)
 
     def body(i: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         highest, total, out = carry
@@ -87,3 +88,19 @@ def attend(
     _, total, out = lax.fori_loop(0, blocks, body, start)
     out = out / jnp.maximum(total, 1e-30)[..., None]
     return out.transpose(0, 3, 1, 2, 4).reshape(b, length, heads * size)
+
+
+def native_attend(
+    q: Array,
+    cache: KVCache,
+    layer: Array | int,
+    first_slot: Array | int,
+    positions: Array,
+    multiplier: float,
+) -> Array:
+    """As `attend`, by the native kernel, which reads for each query what it sees and no more.
+
+    The queries must be of float32, the cache of float32 or float16.
+    """
+    keys, values, visible = cache.keys, cache.values, cache.visible
+    return attention(q, keys, values, visible, layer, first_slot, positions, multiplier)

@@ -15,6 +15,16 @@ from jax import Array
 BLOCK = 256  # attention reads the cache this many positions at a time
 
 
+def stored_type(dtype: Any) -> Any:
+    """The type in which keys and values are kept when serving, for a model computing in `dtype`.
+
+    For float32 it is float16: attention reads half as many bytes, and numbers from 6e-5 to 65504
+    lose a relative 2^-11 at most, an eighth of what they would in bfloat16.
+    """
+    dtype = jnp.dtype(dtype)
+    return jnp.dtype(jnp.float16) if dtype == jnp.float32 else dtype
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class KVCache:
@@ -48,11 +58,15 @@ class KVCache:
     ) -> KVCache:
         """The cache with k, v [b, T, G, H] at `positions` [b, T] of b slots from `first_slot`.
 
-        Positions outside the cache are ignored: so padding leaves no trace.
+        Positions outside the cache are ignored: so padding leaves no trace. What is too large for
+        the cache's type becomes its largest number.
         """
         slots = first_slot + jnp.arange(positions.shape[0])[:, None]
 
         def put(cache: Array, new: Array) -> Array:
+            most = jnp.finfo(cache.dtype).max
+            if most < jnp.finfo(new.dtype).max:
+                new = jnp.clip(new, -most, most)
             return cache.at[layer, slots, :, positions].set(new.astype(cache.dtype), mode="drop")
 
         return replace(self, keys=put(self.keys, k), values=put(self.values, v))

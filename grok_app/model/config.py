@@ -90,15 +90,22 @@ class GrokConfig:
                 )
 
 
+_MOST = {"num_layers": 1024, "num_experts": 256}  # an expert's number is a byte in the engine
+_MOST_ELSE = 1 << 24
+
+
 def _check_number(name: str, value: Any, whole: bool) -> None:
     kinds = (int,) if whole else (int, float)
-    least = 0 if name.endswith("_token") else 1e-9
     if not isinstance(value, kinds) or isinstance(value, bool) or not math.isfinite(value):
         raise CheckpointError(
             f"config.json: {name} is {value!r}; expected {'a whole' if whole else 'a'} number"
         )
-    if value < least:
-        raise CheckpointError(f"config.json: {name} is {value!r}; expected more")
+    least = 0 if name.endswith("_token") else 2 if name == "sequence_len" else 1 if whole else 1e-9
+    most = _MOST.get(name, _MOST_ELSE)
+    if not least <= value <= most:
+        raise CheckpointError(
+            f"config.json: {name} is {value!r}; expected a number from {least} to {most}"
+        )
 
 
 GROK_1 = GrokConfig()

@@ -20,7 +20,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from grok_app.model.attention import attend, rotary_angles, rotate
+from grok_app.kernels import row_products
+from grok_app.model.attention import attend, native_attend, rotary_angles, rotate
 from grok_app.model.cache import KVCache
 from grok_app.model.config import GrokConfig
 from grok_app.model.experts import mix, mix_sorted
@@ -34,6 +35,12 @@ Memory = Any
 """What attention remembers between calls: a `KVCache` when serving, nothing when training."""
 
 
+def transposed_product(h: Array, table: Array) -> Array:
+    """`h` [..., D] times the transposed `table` [V, D], rounded as `h` is: float32 [..., V]."""
+    table = table.astype(h.dtype)
+    return jnp.einsum("...d,vd->...v", h, table, preferred_element_type=jnp.float32)
+
+
 @dataclass(frozen=True)
 class Strategy:
     """What differs between serving and training: the mathematics is one.
@@ -44,6 +51,7 @@ class Strategy:
             [rows, D] and what they belong to, as `multiply` takes it, to this device's part of
             [rows, D].
         multiply: (stack of matrices, x [rows, K], *index) -> [rows, N].
+        unembed: (h [..., D], table [V, D]) -> float32 [..., V].
         unrolled: run the layers as straight code rather than in a compiled loop.
         dtype: to which the factors of matrix products are rounded; all else is float32.
     """
@@ -51,6 +59,7 @@ class Strategy:
     attend: Callable[[Array, Array, Array, Memory, Index], tuple[Array, Memory]]
     mix: Callable[[Array, Array, Array, Callable[[Array, Index], Array]], Array]
     multiply: Callable[..., Array] = matmul
+    unembed: Callable[[Array, Array], Array] = transposed_product
     unrolled: bool = False
     dtype: Any = jnp.float32
 
@@ -227,10 +236,9 @@ class InOutEmbed(hk.Module):
         rows = self.table[jnp.clip(row, 0, self.shard.vocabulary - 1)]
         return lax.psum(jnp.where(held[..., None], rows, 0.0), MODEL)
 
-    def unembed(self, h: Array) -> Array:
+    def unembed(self, h: Array, strategy: Strategy) -> Array:
         """h [..., D] -> float32 logits [..., V]."""
-        table = self.table.astype(h.dtype)
-        part = jnp.einsum("...d,vd->...v", h, table, preferred_element_type=jnp.float32)
+        part = strategy.unembed(h, self.table)
         if self.shard.devices == 1:
             return part
         return lax.all_gather(part, MODEL, axis=part.ndim - 1, tiled=True)
@@ -260,10 +268,8 @@ class LanguageModel(hk.Module):
         h, memory, routing = transformer(h, angles, memory, strategy)
         if at is not None:
             h = jnp.take_along_axis(h, at[:, None, None], axis=1)[:, 0]
-        logits = (
-            embeddings.unembed(RMSNorm()(h).astype(strategy.dtype)) * config.output_multiplier_scale
-        )
-        return logits, memory, routing
+        logits = embeddings.unembed(RMSNorm()(h).astype(strategy.dtype), strategy)
+        return logits * config.output_multiplier_scale, memory, routing
 
 
 def forward(
@@ -314,26 +320,39 @@ def extend(
     """Continues b conversations, those in the slots from `first_slot`, by T tokens each.
 
     Tokens whose position lies outside the cache are padding: they are neither remembered nor
-    routed to an expert, and their logits mean nothing. `native` multiplies by the native kernel.
+    routed to an expert, and their logits mean nothing. `native` uses the native kernels.
 
     Returns:
         logits as `forward`, the cache, and the chosen experts uint8 [L, b, T, k].
     """
     cache = cache.mark(first_slot, positions, tokens != config.pad_token)
     live = (positions < cache.length).reshape(-1)
+    native_floats = native and dtype == jnp.float32
 
     def remember(
         q: Array, k: Array, v: Array, cache: KVCache, layer: Index
     ) -> tuple[Array, KVCache]:
         cache = cache.write(layer, first_slot, positions, k, v)
+        look = native_attend if native_floats else attend
         multiplier = config.attn_output_multiplier
-        return attend(q, cache, layer, first_slot, positions, multiplier), cache
+        return look(q, cache, layer, first_slot, positions, multiplier), cache
 
     def native_matmul(weight: QuantizedWeight, x: Array, *index: Index) -> Array:
         last = jnp.max(jnp.where(live, jnp.arange(1, live.size + 1), 0))  # what follows is padding
         return weight.native_matmul(x, *index, rows=last)
 
+    def native_unembed(h: Array, table: Array) -> Array:
+        wanted = live if at is None else live.reshape(tokens.shape)[jnp.arange(len(at)), at]
+        out = row_products(h.reshape(-1, h.shape[-1]), table, wanted)
+        return out.reshape(*h.shape[:-1], -1)
+
     mix_live = partial(mix_sorted if native else mix, live=live, experts=config.num_experts)
-    strategy = Strategy(remember, mix_live, native_matmul if native else matmul, dtype=dtype)
+    strategy = Strategy(
+        remember,
+        mix_live,
+        multiply=native_matmul if native else matmul,
+        unembed=native_unembed if native_floats else transposed_product,
+        dtype=dtype,
+    )
     logits, cache, chosen = forward(params, config, shard, tokens, positions, cache, strategy, at)
     return logits, cache, chosen.reshape(config.num_layers, *tokens.shape, -1)

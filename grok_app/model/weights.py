@@ -17,6 +17,9 @@ from grok_app.kernels import grouped_matmul
 # On a CPU a matrix is widened this many elements at a time: the floats stay in the L2 cache.
 _TILE_ELEMENTS = 256 * 4096
 _TILE_ROWS = 128
+# Longer sums XLA cuts in a way that depends on how many rows of `x` there are; then a row's bits
+# would depend on the rows beside it.
+_LONGEST_SUM = 256
 
 
 class Weight(Protocol):
@@ -63,7 +66,8 @@ class QuantizedWeight:
         rows, columns = self.shape[-2:]
         group = rows // self.scales.shape[-2]
         tile = rows
-        if jax.default_backend() == "cpu" and rows * columns > _TILE_ELEMENTS:
+        large = rows * columns > _TILE_ELEMENTS or rows > _LONGEST_SUM
+        if large and jax.default_backend() == "cpu":
             tile = _largest_divisor(group, _TILE_ROWS)
         if tile == rows and group < rows:
             return _product(x, self._floats(x.dtype, *index))

@@ -38,9 +38,35 @@ def test_missing_files_are_named(copy: Path) -> None:
 
 
 def test_an_empty_folder_would_be_grok_1(tmp_path: Path) -> None:
+    assert "ckpt-0: cannot be entered: No such file" in refusal(tmp_path)
+    (tmp_path / "ckpt-0").mkdir()
     message = refusal(tmp_path)
     assert "lacks 770 of 770" in message
     assert "this would be Grok-1" in message
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a link to nothing", "empty"])
+def test_what_is_no_tensor_file_is_told_from_a_missing_one(copy: Path, kind: str) -> None:
+    path = copy / "ckpt-0" / "tensor00003_000"
+    path.unlink()
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "empty":
+        path.touch()
+    else:
+        path.symlink_to("nowhere")
+    assert kind in refusal(copy)
+    assert "tensor00003_000" in refusal(copy)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("num_layers", 10**8), ("widening_factor", 1e308), ("sequence_len", 1), ("num_experts", 300)],
+)
+def test_sizes_beyond_all_bounds(copy: Path, key: str, value: float) -> None:
+    values = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(values | {key: value}))
+    assert f"{key} is {value!r}; expected a number from" in refusal(copy)
 
 
 def test_files_of_another_model(copy: Path) -> None:

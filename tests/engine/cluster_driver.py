@@ -17,7 +17,7 @@ from grok_app.engine.load import follow, load
 SETTINGS: list[dict[str, float]] = [
     {"max_tokens": 24, "temperature": 0},
     {"max_tokens": 9, "temperature": 0.9, "top_p": 0.9, "seed": 3},
-    {"max_tokens": 40, "temperature": 1.0, "seed": 4},
+    {"max_tokens": 40, "temperature": 1.0, "seed": 6},
     {"max_tokens": 5, "temperature": 0},
     {"max_tokens": 16, "temperature": 0.7, "top_k": 20, "seed": 5},
 ]

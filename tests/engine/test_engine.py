@@ -38,6 +38,9 @@ def tokens(generation) -> list[int]:
     return [piece.token_id for piece in generation]
 
 
+ROUNDING = 5e-3  # of logits, by keys and values in float16
+
+
 def wait_until(condition, seconds: float = 5.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -50,17 +53,21 @@ def idle(engine) -> bool:
     return stats.running == 0 and stats.waiting == 0
 
 
+def assert_greedy(made: list[int], logits: np.ndarray) -> None:
+    """Each token has the largest logit of its row, but for what the cache loses in float16."""
+    assert (logits[range(len(made)), made] > logits.max(-1) - ROUNDING).all()
+
+
 def test_greedy_tokens_are_the_arg_max_of_the_logits(engine) -> None:
     start = prompt(0, 20)
     made = tokens(engine.generate(start, max_tokens=40, temperature=0))
-    logits = engine.logits([start + made])[0]
-    assert made == logits[len(start) - 1 : -1].argmax(-1).tolist()
+    assert_greedy(made, engine.logits([start + made])[0, len(start) - 1 : -1])
 
 
 def test_a_prompt_longer_than_a_chunk(engine) -> None:
     start = prompt(1, 200)
     made = tokens(engine.generate(start, max_tokens=20, temperature=0))
-    assert made == engine.logits([start + made])[0, 199:-1].argmax(-1).tolist()
+    assert_greedy(made, engine.logits([start + made])[0, 199:-1])
 
 
 def test_pieces_carry_what_was_asked_for(engine) -> None:
@@ -71,8 +78,10 @@ def test_pieces_carry_what_was_asked_for(engine) -> None:
     wanted = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     for piece, row in zip(pieces, wanted, strict=True):
         assert piece.text == ""  # no tokenizer
-        assert piece.logprob == pytest.approx(row[piece.token_id], abs=1e-3)
-        assert [token for token, _ in piece.top_logprobs] == (-row).argsort()[:4].tolist()
+        assert piece.logprob == pytest.approx(row[piece.token_id], abs=ROUNDING)
+        top, top_logprob = zip(*piece.top_logprobs, strict=True)
+        assert top_logprob == pytest.approx(np.sort(row)[:-5:-1].tolist(), abs=ROUNDING)
+        assert top_logprob == pytest.approx(row[list(top)].tolist(), abs=ROUNDING)
         assert piece.experts.shape == (3, 2)
         assert (piece.experts < 8).all()
         assert (piece.experts[:, 0] != piece.experts[:, 1]).all()
@@ -127,13 +136,26 @@ def test_stopping_frees_the_slot(engine) -> None:
 
 
 def test_stopping_takes_at_most_two_steps_more_where_somebody_waits(engine) -> None:
-    many = [engine.generate(prompt(i, 10), max_tokens=240, temperature=0) for i in range(5)]
-    next(many[0])
-    many[0].close()
-    request = many[0]._request
-    next(many[4])
+    first = engine.generate(prompt(0, 10), max_tokens=240, temperature=0)
+    request = first._request
+    others: list[grok_app.Generation] = []
+    in_flight: list[int] = []
+
+    def leave_when_somebody_waits() -> None:  # called by the engine's thread, between dispatches
+        if not others:
+            greedy = {"max_tokens": 240, "temperature": 0}
+            others.extend(engine.generate(prompt(i, 10), **greedy) for i in range(1, 5))
+        elif not in_flight:
+            if engine.stats().waiting == 1:
+                in_flight.append(request.dispatched)  # from before, perhaps many steps
+        elif request.delivered > in_flight[0]:
+            first.close()
+
+    first.notify(leave_when_somebody_waits)
+    wait_until(lambda: request.finished)
+    assert request.finish_reason is None
     assert request.dispatched - request.delivered <= 3
-    for generation in many:
+    for generation in others:
         generation.close()
 
 

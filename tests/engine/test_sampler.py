@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grok_app.engine.sampler import Sampling, keep_top_k, keep_top_p, sample
+from grok_app.engine.sampler import (
+    Sampling,
+    first_past,
+    in_nucleus,
+    keep_top_k,
+    sample,
+    sample_live,
+)
 
 
 def settings_of(rows: int, **changes) -> Sampling:
@@ -47,8 +54,10 @@ def test_top_p_keeps_exactly_what_the_release_keeps(data: Path) -> None:
         logits, temperature, top_p, kept = (
             file[name] for name in ("logits", "temperature", "top_p", "kept")
         )
-    scores = logits / temperature[:, None]
-    assert (np.asarray(keep_top_p(scores, top_p)) == kept).all()
+    scores = jnp.asarray(logits / temperature[:, None])
+    weights = jnp.exp(scores - scores.max(axis=-1, keepdims=True))
+    ours = jax.vmap(lambda weight: in_nucleus(weights, weight, top_p), 1, 1)(weights)
+    assert (np.asarray(ours) == kept).all()
 
 
 @given(seed=st.integers(0, 2**32 - 1), k=st.integers(0, 40))
@@ -79,6 +88,39 @@ def test_draws_follow_the_distribution() -> None:
     made = draw(np.tile(logits, (rows, 1)), seed=np.arange(rows))
     shares = np.bincount(np.asarray(made.token), minlength=4) / rows
     assert np.abs(shares - np.exp(logits)).max() < 0.03
+
+
+def test_draws_that_top_p_rejects_leave_the_distribution_of_the_others() -> None:
+    probabilities = np.full(100, 1 / 130, np.float32)
+    probabilities[[3, 50, 98]] = 0.15, 0.1, 0.05
+    probabilities /= probabilities.sum()
+    rows = 8000
+    logits = np.tile(np.log(probabilities), (rows, 1))
+    made = draw(logits, seed=np.arange(rows), top_p=0.2)
+    shares = np.bincount(np.asarray(made.token), minlength=100) / rows
+    kept = np.isin(np.arange(100), [3, 50])
+    assert (
+        np.abs(shares - np.where(kept, probabilities, 0) / probabilities[kept].sum()).max() < 0.02
+    )
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0, 1e-38])
+def test_what_is_no_number_still_ends_in_a_token(temperature: float) -> None:
+    made = draw(np.full((2, 64), np.nan, np.float32), temperature=temperature, top_p=0.5)
+    assert ((np.asarray(made.token) >= 0) & (np.asarray(made.token) < 64)).all()
+
+
+@pytest.mark.parametrize("vocabulary", [1, 2, 7, 100, 4096, 50_001])
+def test_a_draw_is_where_the_running_sum_passes_the_share(vocabulary: int) -> None:
+    rng = np.random.default_rng(vocabulary)
+    weights = np.exp(rng.normal(0, 4, vocabulary)).astype(np.float32)
+    weights[rng.random(vocabulary) < 0.3] = 0
+    weights[vocabulary // 2] = 1
+    shares = np.linspace(0, 1, 400, endpoint=False).astype(np.float32)
+    found = jax.jit(first_past)(np.tile(weights, (len(shares), 1)), shares)
+    ends = np.cumsum(weights, dtype=np.float64) / weights.sum(dtype=np.float64)
+    assert (ends[found] > shares - 1e-5).all()
+    assert (np.concatenate([[0], ends])[found] <= shares + 1e-5).all()
 
 
 @pytest.mark.parametrize(
@@ -116,6 +158,18 @@ def test_a_row_does_not_depend_on_its_neighbours() -> None:
     ]
     together = draw(logits, seed=np.arange(8), top_p=0.9, position=np.arange(8))
     assert np.asarray(together.token).tolist() == alone
+
+
+@pytest.mark.parametrize("live", [[], [6], [0, 3, 4, 5, 10], range(11)], ids=str)
+def test_live_rows_get_the_same_bits_however_many_there_are(live) -> None:
+    logits = np.random.default_rng(1).normal(0, 3, (11, 500)).astype(np.float32)
+    seen, position = np.zeros(logits.shape, bool), np.arange(11, dtype=np.int32)
+    how = settings_of(11, top_p=0.9, seed=jnp.arange(11), logprobs=3)
+    alive = np.isin(np.arange(11), live)
+    some = jax.jit(sample_live)(logits, seen, position, how, alive)
+    every = jax.jit(sample_live)(logits, seen, position, how, np.ones(11, bool))
+    for one, all_ in zip(jax.tree.leaves(some), jax.tree.leaves(every), strict=True):
+        assert (one[alive] == all_[alive]).all()
 
 
 def test_logprobs_are_of_the_models_own_distribution() -> None:

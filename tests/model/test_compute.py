@@ -109,10 +109,7 @@ def flops_of_a_row(config: GrokConfig) -> float:
     return cost["flops"] / 64
 
 
-def test_prefill_computes_the_two_chosen_experts(counting: Counting, calls, request) -> None:
-    if not counting.native:
-        reason = "blocks of 32 rows of one expert for chunks of 128 tokens: the last are half empty"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_prefill_computes_the_two_chosen_experts(counting: Counting, calls) -> None:
     config = counting.config
     tokens = np.random.default_rng(0).integers(4, config.vocab_size, 512).astype(np.int32)
     heads, size = config.num_kv_heads, config.key_size

@@ -99,10 +99,11 @@ def test_a_padding_token_is_seen_by_nobody(fed, expected) -> None:
     assert np.abs(ones - late).max() < 1e-4
 
 
-def test_bfloat16_stays_close(mini, expected) -> None:
+def test_bfloat16_stays_close(mini, expected, caplog: pytest.LogCaptureFixture) -> None:
     """By quantiles: with random weights a rounded gate can choose another expert, and then all
     later positions differ. A first position depends on no other."""
     engine = grok_app.load(mini, mesh=(1, 1), dtype="bfloat16")
+    assert "bfloat16 on a CPU is many times slower than float32" in caplog.text
     try:
         logits = engine.logits(expected["tokens"])
     finally:
