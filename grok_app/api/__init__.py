@@ -11,8 +11,8 @@ metrics.py      the engine's counters for Prometheus
 errors.py       what went wrong, in OpenAI's body
 """
 
-from grok_app.api.access import Access, read_keys
+from grok_app.api.access import Access, Bounded, read_keys
 from grok_app.api.app import build_api, roots
 from grok_app.api.service import Service
 
-__all__ = ["Access", "Service", "build_api", "read_keys", "roots"]
+__all__ = ["Access", "Bounded", "Service", "build_api", "read_keys", "roots"]

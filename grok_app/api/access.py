@@ -1,8 +1,9 @@
 """Who may use the API, and how much a request may weigh.
 
 With keys, every route asks for one of them. Without, the API is for programs on this machine alone:
-the request must come from loopback and be addressed to it, so that neither the network, nor a
-share link's tunnel, nor a web page that has made its own name point here can use it.
+the request must come from loopback and be addressed to it, and no proxy may have passed it on, so
+that neither the network, nor a share link's tunnel, nor a web page that has made its own name
+point here can use it.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Guard:
         except ApiError as error:
             await error.response(scope, receive, send)
             return
-        await self._app(scope, _Bounded(receive, self._access.max_body), send)
+        await self._app(scope, Bounded(receive, self._access.max_body), send)
 
     def _check(self, headers: Headers, client: tuple[str, int] | None) -> None:
         if self._access.keys:
@@ -84,7 +85,7 @@ class Guard:
         elif not self._access.local or not _is_local(headers, client):
             raise _unauthorized(
                 "this API has no keys and so serves its own machine only, and nobody behind "
-                "--auth or --share: whoever runs it can give it a key with --api-key"
+                "--auth, --share or --demo: whoever runs it can give it a key with --api-key"
             )
 
     def _check_length(self, headers: Headers) -> None:
@@ -93,16 +94,18 @@ class Guard:
             raise ApiError(413, _too_large(self._access.max_body))
 
 
-class _Bounded:
+class Bounded:
     """What is received, up to a number of bytes: a body may come without saying how long it is.
 
     FastAPI's own limit would answer in plain text.
     """
 
     def __init__(self, receive: Receive, most: int):
+        """`most` is in bytes."""
         self._receive, self._most, self._left = receive, most, most
 
     async def __call__(self) -> Message:
+        """The next message; HTTPException 413 where it is too much."""
         message = await self._receive()
         self._left -= len(message.get("body", b""))
         if self._left < 0:
@@ -125,6 +128,8 @@ def _among(given: str, keys: tuple[str, ...]) -> bool:
 
 
 def _is_local(headers: Headers, client: tuple[str, int] | None) -> bool:
+    if "x-forwarded-for" in headers or "forwarded" in headers:
+        return False
     try:
         addressed = urlsplit(f"//{headers.get('host', '')}").hostname or ""
     except ValueError:  # such as an unfinished IPv6 address

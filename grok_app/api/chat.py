@@ -52,7 +52,7 @@ def add_chat(app: FastAPI, service: Service) -> None:
         answering = Answering(service, persona, body)
         await to_thread.run_sync(answering.begin)
         if body.stream:
-            return EventStream(answering.chunks(request))
+            return EventStream(answering.chunks(request), service.patience)
         return JSONResponse((await answering.whole(request)).model_dump())
 
 

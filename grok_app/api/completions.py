@@ -48,7 +48,7 @@ def add_completions(app: FastAPI, service: Service) -> None:
             )
         await to_thread.run_sync(completing.begin)
         if body.stream:
-            return EventStream(completing.chunks(request))
+            return EventStream(completing.chunks(request), service.patience)
         return JSONResponse((await completing.whole(request)).model_dump())
 
 

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from grok_app.api.schemas import UNSUPPORTED
 from grok_app.errors import EngineBusy, EngineFailed, GrokError, RequestError
 
 _RETRY_SECONDS = "2"  # a slot is free again after about a reply
@@ -113,6 +114,9 @@ def _invalid(error: RequestValidationError) -> ApiError:
         return ApiError(400, f"the body: {found[0]['msg']}; send JSON as application/json")
     param = str(path[0])
     about = [one for one in found if one["loc"][1:2] == (path[0],)]
+    for one in about:  # what else was expected in its place does not matter then
+        if one["type"] == UNSUPPORTED:
+            return ApiError(400, f"{param}: {one['msg']}", "unsupported_parameter", param)
     if about[0]["type"] == "extra_forbidden":
         name = ".".join(map(str, path))
         return ApiError(400, f"{name} is not supported here", "unsupported_parameter", param)

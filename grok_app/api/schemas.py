@@ -7,17 +7,43 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
 
 MOST_N = 16
 MOST_STOPS = 16
 MOST_LOGPROBS = 20
 _WHOLE = 2**31 - 1
 
+UNSUPPORTED = "unsupported"  # the type of the error of a field that is known, and not supported
+
+
+def _or_unsupported(there_is: str) -> WrapValidator:
+    """Refuses whatever else is given as not supported, and says what is."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            context = {"given": repr(value)[:80], "there_is": there_is}
+            raise PydanticCustomError(
+                UNSUPPORTED, "{given} is not supported here; {there_is}", context
+            ) from None
+
+    return WrapValidator(check)
+
+
 Text = Annotated[str, Field(min_length=1)]
 TokenId = Annotated[int, Field(ge=0, le=_WHOLE)]
 TokenIds = Annotated[list[TokenId], Field(min_length=1)]
-Zero = Annotated[float, Field(ge=0, le=0)]
+Zero = Annotated[float, Field(ge=0, le=0), _or_unsupported("give 0, or use repetition_penalty")]
 
 
 class Body(BaseModel):
@@ -92,7 +118,7 @@ class CompletionRequest(Asked):
 class TextPart(Body):
     """A part of a message that is made of parts."""
 
-    type: Literal["text"]
+    type: Annotated[Literal["text"], _or_unsupported("the model reads 'text' only")]
     text: str
 
 

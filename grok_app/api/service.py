@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 class Service:
     """The engine as the API sees it: perhaps not there yet, perhaps no more."""
 
-    def __init__(self, personas: Sequence[Persona]):
-        """`personas` format the messages of a chat; the first does where none is named."""
+    def __init__(self, personas: Sequence[Persona], patience: float = 60.0):
+        """`personas` format the messages of a chat; the first does where none is named. A client
+        may take `patience` seconds to read what fills its connection's buffers."""
+        self.patience = patience
         self.personas = {persona.slug: persona for persona in personas}
         self.created = int(time.time())
         self._engine: Engine | None = None

@@ -13,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 from grok_app.api.errors import as_api_error
 from grok_app.errors import GrokError
 
-PATIENCE = 60.0  # seconds that a client may take to read what fills its connection's buffers
 DONE = "[DONE]"
 
 
@@ -26,17 +25,19 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, objects: AsyncGenerator[BaseModel]):
+    def __init__(self, objects: AsyncGenerator[BaseModel], patience: float):
+        """`patience` is how many seconds a client may take to read what fills its connection's
+        buffers; then it is let go, and `objects` closed."""
         super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
-        self._objects = objects
+        self._objects, self._patience = objects, patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends the objects as they come; lets a client go that does not read."""
 
         async def put(data: str, more: bool = True) -> None:
             body = f"data: {data}\n\n".encode()
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self._patience):
                 await send({"type": "http.response.body", "body": body, "more_body": more})
 
         try:

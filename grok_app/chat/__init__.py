@@ -3,11 +3,15 @@
 No JAX and no Gradio in here.
 """
 
-from grok_app.chat.persona import Exchange, Persona, Sampling, load_personas
+from grok_app.chat.conversation import Conversation, Made
+from grok_app.chat.persona import Exchange, Persona, Sampling, load_personas, read_persona
+from grok_app.chat.persona_file import write_persona
 from grok_app.chat.prompt import Prompt, Turn, build_prompt, neutralize
 
 __all__ = [
+    "Conversation",
     "Exchange",
+    "Made",
     "Persona",
     "Prompt",
     "Sampling",
@@ -15,4 +19,6 @@ __all__ = [
     "build_prompt",
     "load_personas",
     "neutralize",
+    "read_persona",
+    "write_persona",
 ]

@@ -118,13 +118,24 @@ def load_persona(path: Path) -> Persona:
         PersonaError: the file cannot be read or is malformed; names file and key.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return read_persona(_slug(path), path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
         raise PersonaError(f"{path.name}: cannot be read as TOML: {error}") from None
-    try:
-        return parse_persona(_slug(path), values)
     except PersonaError as error:
         raise PersonaError(f"{path.name}: {error}") from None
+
+
+def read_persona(slug: str, text: str) -> Persona:
+    """A persona from the text of its file, which may come from anywhere.
+
+    Raises:
+        PersonaError: the text is no TOML; or names the key, what was given and what was expected.
+    """
+    try:
+        text.encode()  # half a surrogate pair is no text: it could be neither kept nor tokenized
+        return parse_persona(slug, tomllib.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise PersonaError(f"cannot be read as TOML: {error}") from None
 
 
 def _slug(path: Path) -> str:
@@ -151,11 +162,20 @@ def parse_persona(slug: str, values: dict[str, Any]) -> Persona:
         examples=tuple(_examples(values.get("examples", []))),
         labels=labels,
         stop=_texts("stop", values.get("stop", [])),
-        sampling=_table("sampling", values.get("sampling", {}), Sampling),
+        sampling=parse_sampling(values.get("sampling", {})),
         suggestions=_texts("suggestions", values.get("suggestions", [])),
     )
     _check_labels(persona, values)
     return persona
+
+
+def parse_sampling(values: Any) -> Sampling:
+    """Settings from a table of them; those not in it are the defaults.
+
+    Raises:
+        PersonaError: names the setting, what was given and what was expected.
+    """
+    return _table("sampling", values, Sampling)
 
 
 def _check_labels(persona: Persona, values: dict[str, Any]) -> None:

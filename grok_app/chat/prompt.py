@@ -21,12 +21,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from grok_app.chat.facts import LONGEST as LONGEST_FACTS
+from grok_app.chat.facts import choose
 from grok_app.chat.persona import Persona
 from grok_app.errors import RequestError
 
 Count = Callable[[str], int]
 """The number of tokens of a text."""
 
+FACTS_PART = 3  # facts may take one in so many of the tokens that a reply leaves
+_ROUNDS = 10  # of taking away, after which a text is taken to be made against this
 LONGEST_MESSAGE = 50_000  # characters; more is refused before it is counted
 
 
@@ -47,22 +51,31 @@ class Prompt:
         tokens: its length.
         room: tokens that the reply may have.
         dropped: how many of the oldest turns found no room.
+        facts: the passages that were taken of the facts given.
     """
 
     text: str
     tokens: int
     room: int
     dropped: int
+    facts: tuple[str, ...] = ()
 
 
 def build_prompt(
-    persona: Persona, turns: Sequence[Turn], count: Count, context: int, max_tokens: int
+    persona: Persona,
+    turns: Sequence[Turn],
+    count: Count,
+    context: int,
+    max_tokens: int,
+    facts: str = "",
 ) -> Prompt:
     """The prompt for the reply to the last of `turns`.
 
     If the last turn is the assistant's, the reply continues it. Preamble, examples and the newest
     turn always stay; the oldest turns are dropped, whole, until at most `context` tokens are
-    used with `max_tokens` kept free for the reply, but at most half of the context.
+    used with `max_tokens` kept free for the reply, but at most half of the context. Of `facts`,
+    which stand after the preamble, what the newest turns are about is taken: at most a third of
+    what the reply leaves.
 
     Raises:
         RequestError: there is no text to answer, or the newest turn alone is too long.
@@ -76,7 +89,8 @@ def build_prompt(
             "be read, and fewer fit the model's context: shorten it"
         )
     room = min(max_tokens, context // 2)
-    head, *lines = _pieces(persona, turns)
+    taken = _taken(facts, turns, count, (context - room) // FACTS_PART)
+    head, *lines = _pieces(persona, turns, taken)
     counts = [count(line) for line in lines]
     start, used = len(lines) - 1, count(head) + counts[-1]
     if used + room > context:
@@ -89,16 +103,30 @@ def build_prompt(
         used += counts[start]
     text = head + "".join(lines[start:])
     tokens = count(text)  # counted whole: tokens may join or part where pieces meet
-    return Prompt(text, tokens, max(room, min(max_tokens, context - tokens)), dropped=start)
+    room = max(room, min(max_tokens, context - tokens))
+    return Prompt(text, tokens, room, dropped=start, facts=taken)
 
 
-def _pieces(persona: Persona, turns: Sequence[Turn]) -> list[str]:
+def _taken(facts: str, turns: Sequence[Turn], count: Count, budget: int) -> tuple[str, ...]:
+    """The passages of `facts` that the last messages are about; see `facts.choose`."""
+    if not facts.strip():
+        return ()
+    if len(facts) > LONGEST_FACTS:
+        raise RequestError(
+            f"the facts have {len(facts):,} characters; at most {LONGEST_FACTS:,} can be read: "
+            "take out what is not needed"
+        )
+    questions = [turn.text for turn in turns if turn.role == "user"][-3:]
+    return tuple(choose(_legible(facts).strip(), questions, count, budget))
+
+
+def _pieces(persona: Persona, turns: Sequence[Turn], facts: Sequence[str]) -> list[str]:
     """What always stays, then a piece for each turn; put together they are the prompt."""
+    told = "\n".join(neutralize(passage, persona) for passage in facts)
+    head = "".join(f"{text}\n\n" for text in (persona.preamble, told) if text)
     if persona.labels is None:
-        texts = [_legible(turn.text) for turn in turns]
-        return [f"{persona.preamble}\n\n" if persona.preamble else "", *texts]
+        return [head, *(_legible(turn.text) for turn in turns)]
     names = vars(persona.labels)
-    head = f"{persona.preamble}\n\n" if persona.preamble else ""
     for example in persona.examples:
         for role, text in vars(example).items():
             head += f"{names[role]}: {neutralize(text, persona)}\n"
@@ -113,28 +141,58 @@ def _pieces(persona: Persona, turns: Sequence[Turn]) -> list[str]:
 def neutralize(text: str, persona: Persona) -> str:
     """`text` as a turn's content: nothing in it can be read as a label or a stop string.
 
-    A line that begins with a label loses the label's colon, a stop string its first character;
+    A line that begins with a label loses the colons after it, and stop strings are taken out;
     look-alikes of labels (full-width letters, other cases, invisible characters) count too. All
     else stays. Only taking away makes sure that nothing new arises: applied twice it changes
-    nothing more.
+    nothing more. The time grows with the text's length, whatever stands in it.
     """
     text = _legible(text).strip()
-    changed = None
-    while changed != text:
-        changed = text
+    for _ in range(_ROUNDS):
+        before = text
         if persona.labels is not None:
             text = "\n".join(_unlabelled(line, persona) for line in text.split("\n"))
-        for stop in persona.stops:
-            text = text.replace(stop, stop[1:])
-        text = text.strip()
-    return text
+        text = _without(text, persona.stops).strip()
+        if text == before:
+            return text
+    # Made so that each taking away brings another label about: no colon, no label.
+    text = "".join(c for c in text if not _is_colon(c))
+    return _without(text, persona.stops).strip()
 
 
 def _unlabelled(line: str, persona: Persona) -> str:
+    """The line without the colons that follow a label at its beginning."""
     if not _label_pattern(persona).match(_skeleton(line)):
         return line
-    colon = next(i for i, character in enumerate(line) if ":" in _skeleton(character))
-    return line[:colon] + line[colon + 1 :]
+    start = next(i for i, character in enumerate(line) if _is_colon(character))
+    end = next((i for i, c in enumerate(line) if i > start and not _may_precede_colon(c)), None)
+    return (
+        line[:start]
+        + "".join(c for c in line[start:end] if not _is_colon(c))
+        + (line[end:] if end is not None else "")
+    )
+
+
+def _without(text: str, stops: Sequence[str]) -> str:
+    """`text` with stop strings taken out of it until there is none."""
+    if not any(stop in text for stop in stops):
+        return text
+    kept: list[str] = []
+    for character in text:
+        kept.append(character)
+        for stop in stops:
+            if kept[-1] == stop[-1] and "".join(kept[-len(stop) :]) == stop:
+                del kept[-len(stop) :]
+                break
+    return "".join(kept)
+
+
+def _is_colon(character: str) -> bool:
+    return ":" in _skeleton(character)
+
+
+def _may_precede_colon(character: str) -> bool:
+    """Whether a label's colon may still follow: a colon, a space, or what is not seen."""
+    return not _skeleton(character).strip(": ") or character.isspace()
 
 
 @lru_cache

@@ -1,6 +1,6 @@
 """Measure how good a model is: GSM8K, or the perplexity of a text.
 
-Writes a report as JSON. Interrupted, the same command goes on where it was.
+Writes a report as JSON, never over another. Interrupted, the same command goes on where it was.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ from tqdm import tqdm
 import grok_app
 from grok_app.errors import SettingsError
 from grok_app.evaluation import gsm8k, perplexity
-from grok_app.evaluation.journal import Journal
+from grok_app.evaluation.gsm8k import Problem
+from grok_app.evaluation.journal import Journal, check_unfinished
+from grok_app.settings import Settings
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
+
+FOLDER = Path("evaluations")  # of the reports, where no other place is named
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,27 +39,36 @@ def configure(parser: argparse.ArgumentParser) -> None:
     problems.add_argument("--max-tokens", type=int, default=256, help="of a reply (default: 256)")
     text = benchmarks.add_parser("perplexity", help="how surprised the model is by a text")
     text.add_argument("file", type=Path, help="the text, UTF-8")
-    for benchmark, run_it in ((problems, _gsm8k), (text, _perplexity)):
-        benchmark.set_defaults(benchmark_run=run_it)
-        benchmark.add_argument("--checkpoint", type=Path, default=Path("assets/nano"))
+    for benchmark, read, evaluate in (
+        (problems, _read_problems, _gsm8k),
+        (text, _read_text, _perplexity),
+    ):
+        benchmark.set_defaults(read=read, evaluate=evaluate)
+        benchmark.add_argument("--checkpoint", type=Path, default=Settings.checkpoint)
         benchmark.add_argument("--slots", type=int, default=8, help="at once (default: 8)")
         benchmark.add_argument("--context", type=int, help="tokens (default: the model's)")
         benchmark.add_argument("--dtype", help="float32 or bfloat16")
-        benchmark.add_argument("--report", type=Path, help="where to write (default: NAME.json)")
+        benchmark.add_argument(
+            "--report", type=Path, help=f"where to write (default: {FOLDER}/BENCHMARK.json)"
+        )
 
 
 def run(options: argparse.Namespace) -> int:
     """Evaluates, writes the report, and prints its summary as JSON.
 
     Raises:
-        GrokError: the model cannot be loaded, or a file or an option is wrong.
+        GrokError: the model cannot be loaded, a file or an option is wrong, or a finished report
+            is there already.
     """
+    options.report = options.report or FOLDER / f"{options.benchmark}.json"
+    check_unfinished(options.report)
+    material = options.read(options)  # before the model, which may take minutes to load
     with closing(
         grok_app.load(
             options.checkpoint, dtype=options.dtype, slots=options.slots, context=options.context
         )
     ) as engine:
-        report = options.benchmark_run(engine, options)
+        report = options.evaluate(engine, options, material)
     print(json.dumps({key: value for key, value in report.items() if key != "results"}))
     return 0
 
@@ -65,32 +78,39 @@ def _settings(engine: Engine, options: argparse.Namespace, **more: Any) -> dict[
     return shared | {"device": engine.device, "context": engine.context} | more
 
 
-def _journal(options: argparse.Namespace, settings: dict[str, Any]) -> Journal:
-    return Journal(options.report or Path(f"{options.benchmark}.json"), settings)
-
-
-def _gsm8k(engine: Engine, options: argparse.Namespace) -> dict[str, Any]:
+def _read_problems(options: argparse.Namespace) -> tuple[list[Problem], list[Problem]]:
+    """The examples to show and the problems to ask."""
     shots, limit = options.shots, options.limit
-    if shots < 0 or (limit is not None and limit < 1):
-        raise SettingsError("--shots is at least 0 and --limit at least 1")
+    if shots < 0 or (limit is not None and limit < 1) or options.max_tokens < 1:
+        raise SettingsError("--shots is at least 0, --limit and --max-tokens at least 1")
     problems = gsm8k.read_problems(options.file)
     examples = gsm8k.read_problems(options.examples) if options.examples else problems
     if not options.examples:
         problems = problems[shots:]  # what is shown is not asked
-    problems = problems[:limit]
     if len(examples) < shots or not problems:
-        raise SettingsError(f"{shots} examples and a problem are needed; the files hold fewer")
+        raise SettingsError(
+            f"{options.examples or options.file} holds {len(examples)} problems, of which --shots "
+            f"{shots} are shown, and {options.file} leaves {len(problems)} to ask; give a longer "
+            "file or fewer --shots"
+        )
+    return examples[:shots], problems[:limit]
+
+
+def _gsm8k(
+    engine: Engine, options: argparse.Namespace, material: tuple[list[Problem], list[Problem]]
+) -> dict[str, Any]:
+    examples, problems = material
     settings = _settings(
         engine,
         options,
         examples=str(options.examples or options.file),
-        shots=shots,
-        limit=limit,
+        shots=options.shots,
+        limit=options.limit,
         max_tokens=options.max_tokens,
     )
-    with _journal(options, settings) as journal:
+    with Journal(options.report, settings) as journal:
         done = len(journal.results)
-        replies = gsm8k.ask(engine, examples[:shots], problems[done:], options.max_tokens)
+        replies = gsm8k.ask(engine, examples, problems[done:], options.max_tokens)
         bar = tqdm(zip(problems[done:], replies, strict=True), initial=done, total=len(problems))
         for problem, reply in bar:
             given, expected = gsm8k.number_of(reply), gsm8k.number_of(problem.answer)
@@ -102,18 +122,28 @@ def _gsm8k(engine: Engine, options: argparse.Namespace) -> dict[str, Any]:
         )
 
 
-def _perplexity(engine: Engine, options: argparse.Namespace) -> dict[str, Any]:
+def _read_text(options: argparse.Namespace) -> str:
     try:
         text = options.file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{options.file} cannot be read: {error}") from None
+    if not text:
+        raise SettingsError(f"{options.file} is empty; expected a text of at least 2 tokens")
+    return text
+
+
+def _perplexity(engine: Engine, options: argparse.Namespace, text: str) -> dict[str, Any]:
     ids = engine.encode(text)
     if len(ids) < 2:
         raise SettingsError(f"{options.file} has {len(ids)} token; at least 2 are needed")
-    parts = list(perplexity.windows(len(ids), engine.context))
-    with _journal(options, _settings(engine, options)) as journal:
+    windows = list(perplexity.windows(len(ids), engine.context))
+    with Journal(options.report, _settings(engine, options)) as journal:
         done = len(journal.results)
-        for window in tqdm(parts[done:], initial=done, total=len(parts)):
-            journal.add(perplexity.surprise(engine, ids, window))
-        nats = sum(journal.results)
-        return journal.finish(perplexity.summary(nats, len(ids) - 1, len(text.encode())))
+        with tqdm(initial=done, total=len(windows)) as bar:
+            for batch in perplexity.surprises(engine, ids, windows[done:]):
+                for nats in batch:
+                    journal.add(nats)
+                bar.update(len(batch))
+        return journal.finish(
+            perplexity.summary(sum(journal.results), len(ids) - 1, len(text.encode()))
+        )

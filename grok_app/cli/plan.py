@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from grok_app.checkpoint.machine import Machine, read_bytes, this_machine
 from grok_app.checkpoint.plan import MemoryPlan, default_dtype, gigabytes, make_plan
 from grok_app.errors import SettingsError
 from grok_app.model.config import GROK_1, GrokConfig
-from grok_app.settings import Settings
+from grok_app.settings import Option, options
 
 RELEASED = "grok-1"
 
@@ -33,18 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--devices", metavar="N", type=int, help="devices of another machine")
     parser.add_argument("--memory", metavar="SIZE", help="memory of each of them, such as 80GiB")
-    parser.add_argument(
-        "--slots", metavar="N", type=int, default=Settings.slots, help="default: %(default)s"
-    )
-    parser.add_argument(
-        "--saved", metavar="N", type=int, default=Settings.saved, help="default: %(default)s"
-    )
-    parser.add_argument("--context", metavar="N", type=int, help="default: the model's")
-    parser.add_argument(
-        "--dtype",
-        choices=("float32", "bfloat16"),
-        help="default: bfloat16, on a CPU float32",
-    )
+    for option in _served():
+        parser.add_argument(option.flag, metavar=option.kind.metavar, help=option.described)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -52,16 +43,25 @@ def run(given: argparse.Namespace) -> int:
     """Prints the plan."""
     config = _config(given.checkpoint)
     machine = _machine(given.devices, given.memory)
-    context = given.context or config.sequence_len
-    if given.slots < 1 or given.saved < 0 or not 1 < context <= config.sequence_len:
-        raise SettingsError(
-            f"--slots {given.slots}, --saved {given.saved}, --context {context}: expected at least "
-            f"one slot, none saved or more, and a context from 2 to {config.sequence_len}"
-        )
-    dtype = given.dtype or default_dtype(machine.platform)
-    plan = make_plan(config, machine, given.slots, context, dtype, saved=given.saved)
+    asked = {option.name: option.default for option in _served()}
+    for option in _served():
+        if (text := getattr(given, option.name)) is not None:
+            asked[option.name] = option.from_command_line(text)
+    context, mesh = asked["context"] or config.sequence_len, asked["mesh"]
+    if context > config.sequence_len:
+        raise SettingsError(f"--context {context}: the model's own is {config.sequence_len}")
+    if mesh and math.prod(mesh) > machine.devices:
+        raise SettingsError(f"--mesh {given.mesh}: there are {machine.devices} devices")
+    dtype = asked["dtype"] or default_dtype(machine.platform)
+    plan = make_plan(config, machine, asked["slots"], context, dtype, mesh, asked["saved"])
     print(json.dumps(asdict(plan)) if given.json else _described(plan))
     return 0 if plan.fits else 1
+
+
+def _served() -> list[Option]:
+    """The options of the app that decide how much memory it takes."""
+    names = ("slots", "saved", "context", "mesh", "dtype")
+    return [option for option in options() if option.name in names]
 
 
 def _config(checkpoint: str) -> GrokConfig:
@@ -74,8 +74,10 @@ def _config(checkpoint: str) -> GrokConfig:
 def _machine(devices: int | None, memory: str | None) -> Machine:
     if devices is None and memory is None:
         return this_machine()
-    if devices is None or memory is None or devices < 1:
+    if devices is None or memory is None:
         raise SettingsError("--devices and --memory belong together, such as 8 and 80GiB")
+    if devices < 1:
+        raise SettingsError(f"--devices {devices}: expected at least 1")
     return Machine(devices, read_bytes(memory), "", "as given")
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from grok_app.checkpoint.folder import survey
 from grok_app.checkpoint.plan import gigabytes
 from grok_app.checkpoint.verify import read_digests, wrong_digests
+from grok_app.engine.tokenizer import Tokenizer
+from grok_app.errors import CheckpointError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,18 +32,31 @@ def run(given: argparse.Namespace) -> int:
     """Prints all that is wrong, then a line of summary."""
     digests = read_digests(given.sha256) if given.sha256 else {}
     found = survey(given.checkpoint)
-    problems = found.problems
+    problems = [*found.problems, *_wrong_tokenizer(given.checkpoint)]
     if given.sha256:
         problems = problems + wrong_digests(given.checkpoint, digests)
     for problem in problems:
         print(problem)
     if not (given.checkpoint / "tokenizer.model").is_file():
         print(f"note: {given.checkpoint} has no tokenizer.model: it can serve token ids only")
+    if not (given.checkpoint / "config.json").is_file():
+        print(f"note: {given.checkpoint} has no config.json: it is taken for Grok-1 itself")
     checkpoint = found.checkpoint
-    print(
-        f"{given.checkpoint}: {len(checkpoint.tensors)} files are right, "
-        f"{gigabytes(checkpoint.nbytes)}; {len(problems) or 'no'} "
-        f"problem{'s' if len(problems) != 1 else ''}"
-        + ("" if digests else " in the headers; contents were not read")
-    )
+    read = "" if digests else " by their headers; contents were not read"
+    held = f"{len(checkpoint.tensors)} files, {gigabytes(checkpoint.nbytes)}"
+    if problems:
+        plural = "s" if len(problems) > 1 else ""
+        print(f"{given.checkpoint}: NOT right: {len(problems)} problem{plural}; {held} readable")
+    else:
+        print(f"{given.checkpoint}: all {held}, are right{read}")
     return 1 if problems else 0
+
+
+def _wrong_tokenizer(folder: Path) -> list[str]:
+    path = folder / "tokenizer.model"
+    try:
+        if path.is_file():
+            Tokenizer(path)
+    except CheckpointError as error:
+        return [str(error)]
+    return []

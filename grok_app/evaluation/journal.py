@@ -10,6 +10,15 @@ from typing import Any, Self
 from grok_app.errors import SettingsError
 
 
+def check_unfinished(report: Path) -> None:
+    """Raises SettingsError where a report stands already: it took long to make."""
+    if report.exists():
+        raise SettingsError(
+            f"{report} is the report of an earlier evaluation; move it away, or name another with "
+            "--report"
+        )
+
+
 class Journal:
     """JSON lines: the settings, then a result each. Gone when the report is written.
 
@@ -27,6 +36,7 @@ class Journal:
         self._path = report.with_name(report.name + ".part")
         self.results: list[Any] = []
         try:
+            report.parent.mkdir(parents=True, exist_ok=True)
             self._take_up()
             self._file = self._path.open("a", encoding="utf-8")
         except OSError as error:

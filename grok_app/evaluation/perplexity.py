@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
 
@@ -32,12 +34,23 @@ def windows(length: int, context: int) -> Iterator[Window]:
         judged, end = end, min(end + context // 2, length)
 
 
-def surprise(engine: Engine, ids: Sequence[int], window: Window) -> float:
-    """Negative log-likelihood, in nats, of the tokens that a window judges."""
-    logprobs: list[float] = []
-    for scores in engine.score(ids[window.start : window.end]):
-        logprobs += scores.logprob.tolist()
-    return -math.fsum(logprobs[window.judged - window.start - 1 :])
+def surprises(
+    engine: Engine, ids: Sequence[int], remaining: Sequence[Window]
+) -> Iterator[list[float]]:
+    """Negative log-likelihood, in nats, of the tokens that each window judges; of as many windows
+    at once as the memory allows.
+
+    Raises:
+        RequestError, EngineFailed: as `Engine.score_all`.
+    """
+    for first in range(0, len(remaining), engine.scored_texts):
+        batch = remaining[first : first + engine.scored_texts]
+        chunks = engine.score_all([ids[window.start : window.end] for window in batch])
+        logprobs = np.concatenate([scores.logprob for scores in chunks], axis=1)
+        yield [
+            -math.fsum(row[w.judged - w.start - 1 : w.end - w.start - 1])
+            for row, w in zip(logprobs, batch, strict=True)
+        ]
 
 
 def summary(nats: float, tokens: int, size: int) -> dict[str, Any]:

@@ -10,17 +10,19 @@ import gradio as gr
 
 from grok_app.chat import Persona, Turn
 from grok_app.errors import GrokError, RequestError
+from grok_app.web.limits import Limits
 from grok_app.web.reply import Reply, explain
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
 
 
-def add_api(engine: Engine, personas: Sequence[Persona]) -> None:
+def add_api(engine: Engine, personas: Sequence[Persona], limits: Limits) -> None:
     """Adds the endpoint to the page being built."""
     by_slug = {persona.slug: persona for persona in personas}
 
     def chat(
+        request: gr.Request,
         message: str,
         persona: str = personas[0].slug,
         history: list[dict[str, str]] = [],  # noqa: B006 - Gradio reads the default
@@ -43,7 +45,9 @@ def add_api(engine: Engine, personas: Sequence[Persona]) -> None:
             chosen = _persona(by_slug, persona)
             turns = _turns(history) + _turns([{"role": "user", "content": message}])
             given = {name: value for name, value in wishes.items() if value is not None}
-            reply = Reply(engine, chosen, turns, replace(chosen.sampling, **given), seed)
+            sampling = limits.bounded(replace(chosen.sampling, **given))
+            limits.admit(request)
+            reply = Reply(engine, chosen, turns, sampling, seed)
             for now in reply:
                 yield now.text
         except GrokError as error:

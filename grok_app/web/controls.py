@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,9 +10,10 @@ import gradio as gr
 
 from grok_app.chat import Persona, Sampling
 from grok_app.errors import RequestError
+from grok_app.web.limits import Limits
 
-# name: label, what it does, least, most, step
-_SLIDERS = {
+# name: (label, what it does, least, most, step)
+SLIDERS = {
     "temperature": ("Temperature", "0 is always the likeliest word; more is bolder", 0, 2, 0.05),
     "top_p": ("Top-p", "keep the likeliest words that together have this share", 0.05, 1, 0.01),
     "top_k": ("Top-k", "keep this many of the likeliest words; 0 keeps all", 0, 200, 1),
@@ -30,19 +32,22 @@ _SLIDERS = {
 class Controls:
     """The panel's components."""
 
-    def __init__(self, persona: Persona):
-        """Lays them out, set as `persona` wants them."""
+    def __init__(self, persona: Persona, limits: Limits):
+        """Lays them out, set as `persona` wants them. Gradio holds the values to the sliders'
+        bounds, whoever sends them."""
+        self._limits = limits
+        preset = dict(zip(SLIDERS, self.preset_of(persona), strict=True))
         self._sliders = {
             name: gr.Slider(
                 least,
-                most,
-                value=getattr(persona.sampling, name),
+                limits.tokens or most if name == "max_tokens" else most,
+                value=preset[name],
                 step=step,
                 label=label,
                 info=info,
                 elem_id=name.replace("_", "-"),
             )
-            for name, (label, info, least, most, step) in _SLIDERS.items()
+            for name, (label, info, least, most, step) in SLIDERS.items()
         }
         self._seed = gr.Textbox(
             label="Seed",
@@ -67,23 +72,32 @@ class Controls:
         return list(self._sliders.values())
 
     def preset_of(self, persona: Persona) -> list[Any]:
-        """The values that a persona sets, in the order of `preset`."""
-        return [getattr(persona.sampling, name) for name in _SLIDERS]
+        """The values that a persona sets, in the order of `preset`, as far as the sliders go."""
+        sampling = self._limits.bounded(persona.sampling)
+        return [
+            min(max(getattr(sampling, name), least), most)
+            for name, (_, _, least, most, _) in SLIDERS.items()
+        ]
 
-    def read(self, values: Sequence[Any]) -> tuple[Sampling, int | None, list[str]]:
-        """Sampling, seed and stop strings from the values of `inputs`.
+    def read(self, values: Sequence[Any]) -> tuple[Sampling, int, list[str]]:
+        """Sampling, seed and stop strings from the values of `inputs`; no seed draws one.
 
         Raises:
             RequestError: a value is none that can be used.
         """
         *numbers, seed, stop = values
-        sampling = Sampling(**dict(zip(_SLIDERS, numbers, strict=True)))
-        return sampling, _seed(seed), [line for line in stop.split("\n") if line]
+        sampling = Sampling(**dict(zip(SLIDERS, numbers, strict=True)))
+        return sampling, read_seed(seed), [line for line in stop.split("\n") if line]
 
 
-def _seed(text: str) -> int | None:
-    if not text.strip():
-        return None
+def read_seed(text: str | None) -> int:
+    """The seed that was typed; a new one where nothing was, as in a fold that was never opened.
+
+    Raises:
+        RequestError: it is no whole number.
+    """
+    if not text or not text.strip():
+        return secrets.randbelow(2**32)
     try:
         return int(text)
     except ValueError:

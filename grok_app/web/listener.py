@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import socket
 import threading
+from collections.abc import Sequence
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -20,14 +23,29 @@ class Listener:
     in the kernel's line and is not refused.
     """
 
-    def __init__(self, app: ASGIApp, listening: socket.socket):
-        """Returns when the app has started.
+    def __init__(
+        self,
+        app: ASGIApp,
+        listening: socket.socket,
+        proxies: Sequence[str] = (),
+        patience: float = 60.0,
+    ):
+        """Returns when the app has started. `proxies` are believed about who their visitors are. A
+        connection is dropped when for `patience` seconds its client has read nothing of what waits
+        for it, or has vanished.
 
         Raises:
             SettingsError: it could not.
         """
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; it passes to the connections
+            milliseconds = round(patience * 1000)
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
         config = uvicorn.Config(
-            app, log_level="warning", ws="none", timeout_graceful_shutdown=_GRACE
+            app,
+            log_level="warning",
+            ws="none",
+            timeout_graceful_shutdown=_GRACE,
+            forwarded_allow_ips=list(proxies),
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
@@ -41,5 +59,15 @@ class Listener:
 
     def close(self) -> None:
         """Takes no more requests and ends those that go on."""
+        log = logging.getLogger("uvicorn.error")
+        log.addFilter(_is_no_cut)
         self._server.should_exit = True
         self._thread.join()
+        log.removeFilter(_is_no_cut)
+
+
+def _is_no_cut(record: logging.LogRecord) -> bool:
+    """Whether it tells of anything but a request cut off at the end: the page's streams go on as
+    long as a browser looks at it, and to cut them is no mistake that a traceback must explain."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError) and "graceful" not in record.msg

@@ -15,19 +15,24 @@ from fastapi import FastAPI
 from gradio import networking
 from gradio.routes import App
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from grok_app.api import Access, Service, build_api, read_keys
 from grok_app.chat import Persona
 from grok_app.settings import Settings
 from grok_app.web.front import Front, waiting_page
+from grok_app.web.gate import Gate
+from grok_app.web.limits import Limits
 from grok_app.web.listener import Listener
 from grok_app.web.page import build
 from grok_app.web.theme import CSS, theme
+from grok_app.web.words import i18n
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
 
 log = logging.getLogger(__name__)
+_MIB = 2**20
 
 
 class Site:
@@ -47,8 +52,12 @@ class Site:
         self._api = build_api(self._service, _access(settings))
 
     def __enter__(self) -> Self:
-        self._listener = Listener(Front(self._api, waiting_page), self._socket)
+        self._listen(waiting_page)
         return self
+
+    def _listen(self, page: ASGIApp) -> None:
+        front = Front(self._api, page)
+        self._listener = Listener(front, self._socket, self._settings.proxy)
 
     def __exit__(
         self,
@@ -61,12 +70,17 @@ class Site:
     def serve(self, engine: Engine) -> None:
         """Serves until the process is interrupted."""
         settings = self._settings
-        if settings.share and not settings.auth:
+        if settings.share and not (settings.auth or settings.demo):
             log.warning("--share without --auth: whoever has the link can use this machine's model")
-        blocks = build(engine, self._personas)
-        page = _mounted(blocks, engine, settings)
+        if settings.share and settings.demo and not settings.proxy:
+            log.warning("--share without --proxy 127.0.0.1: all visitors share one limit")
+        limits = Limits(settings.demo_messages, settings.demo_tokens) if settings.demo else Limits()
+        blocks = build(engine, self._personas, limits)
+        page: ASGIApp = _mounted(blocks, engine, settings)
+        if settings.demo:
+            page = Gate(page, settings.api_max_body * _MIB)
         self._listener.close()
-        self._listener = Listener(Front(self._api, page), self._socket)
+        self._listen(page)
         self._service.open(engine)
         try:
             public = _share(blocks, settings) if settings.share else None
@@ -81,9 +95,9 @@ def _access(settings: Settings) -> Access:
     from_file = read_keys(settings.api_key_file) if settings.api_key_file else ()
     return Access(
         keys=(*settings.api_key, *from_file),
-        local=not settings.auth and not settings.share,
+        local=not (settings.auth or settings.share or settings.demo),
         origins=settings.api_origin,
-        max_body=settings.api_max_body * 2**20,
+        max_body=settings.api_max_body * _MIB,
     )
 
 
@@ -100,6 +114,7 @@ def _mounted(blocks: gr.Blocks, engine: Engine, settings: Settings) -> FastAPI:
         auth=list(settings.auth) or None,
         theme=theme(),
         css_paths=CSS,
+        i18n=i18n(),
         footer_links=[],
         show_error=False,
         ssr_mode=False,
@@ -107,7 +122,10 @@ def _mounted(blocks: gr.Blocks, engine: Engine, settings: Settings) -> FastAPI:
         enable_monitoring=False,
         max_file_size=0,  # nothing on the page takes a file
     )
-    # What `Blocks.close` ends the streams of; only `launch` sets it by itself.
+    # Only `launch` sets these by itself. Without the first, Gradio takes what a visitor sends for
+    # its own, and copies any file named there to where it can be fetched from.
+    blocks.has_launched = True
+    # What `Blocks.close` ends the streams of.
     mounts = (route.app for route in app.routes if isinstance(route, Mount))
     (blocks.app,) = (mounted for mounted in mounts if isinstance(mounted, App))
     return app

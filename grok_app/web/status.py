@@ -6,36 +6,50 @@ from typing import TYPE_CHECKING
 
 from grok_app.chat import Prompt
 from grok_app.web.reply import Progress
+from grok_app.web.words import Translate
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
 
 
 def about(engine: Engine) -> str:
-    """Which model runs, how large it is, where, and that a base model is speaking."""
+    """Which model runs, how large it is, and where."""
     return (
         f"{engine.name} · {_count(engine.parameters)} parameters, "
-        f"{_count(engine.active_parameters)} used by a token · {engine.device} · "
-        "a base model: it continues text, and makes things up"
+        f"{_count(engine.active_parameters)} used by a token · {engine.device}"
     )
 
 
-def gauges(engine: Engine, prompt: Prompt, progress: Progress) -> str:
+def gauges(engine: Engine, prompt: Prompt, progress: Progress, said: Translate) -> str:
     """What a reply costs: context in use, speed, or the place in the queue."""
     if progress.place:
-        return f"all {engine.slots} places are taken · number {progress.place} in the queue"
-    parts = [f"context {prompt.tokens + progress.tokens} of {engine.context} tokens"]
+        text = said("all {slots} places are taken · number {place} in the queue")
+        return text.format(slots=engine.slots, place=progress.place)
+    used = prompt.tokens + progress.tokens
+    parts = [said("context {used} of {context} tokens").format(used=used, context=engine.context)]
     if progress.first is None:
-        parts.append("reading the prompt ...")
+        parts.append(said("reading the prompt ..."))
     else:
-        parts.append(f"first token after {progress.first:.2f} s")
+        parts.append(said("first token after {seconds} s").format(seconds=f"{progress.first:.2f}"))
     if progress.speed:
-        parts.append(f"{progress.speed:.0f} tokens/s")
+        parts.append(said("{speed} tokens/s").format(speed=f"{progress.speed:.0f}"))
     if progress.ended == "length":
-        parts.append("cut at its longest")
+        parts.append(said("cut at its longest"))
     if prompt.dropped:
-        parts.append(f"the oldest {prompt.dropped} turns no longer fit and were left out")
+        text = said("the oldest {dropped} turns no longer fit and were left out")
+        parts.append(text.format(dropped=prompt.dropped))
     return " · ".join(parts)
+
+
+def verdict(foreign: int, differing: int, said: Translate) -> str:
+    """What came of a replay: how many replies were another model's, and how many differed."""
+    if foreign:
+        text = "{count} of the replies were made by another model and are shown as they were"
+        return said(text).format(count=foreign)
+    if differing:
+        text = "{count} of the replies came out in other words here; shown as they were"
+        return said(text).format(count=differing)
+    return said("replayed: the very same words")
 
 
 def _count(number: int) -> str:

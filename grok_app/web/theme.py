@@ -6,7 +6,8 @@ from pathlib import Path
 
 import gradio as gr
 
-CSS = Path(__file__).parent / "style.css"
+CSS = sorted(Path(__file__).parent.glob("*.css"))
+"""What the theme's variables cannot say: of all the page, and of each tab."""
 
 
 def theme() -> gr.themes.Base:
@@ -25,6 +26,16 @@ def theme() -> gr.themes.Base:
         background_fill_primary_dark="#10141f",
         background_fill_secondary="#f3f4f8",
         background_fill_secondary_dark="#161b29",
+        body_text_color_subdued="#566176",
+        body_text_color_subdued_dark="#a3adc2",
+        block_info_text_color="#566176",
+        block_info_text_color_dark="#a3adc2",
+        block_title_text_color="#3d4759",
+        block_label_text_color="#3d4759",
+        input_placeholder_color="#667085",
+        input_placeholder_color_dark="#8b95ab",
+        input_border_color="#cfd3e0",
+        input_border_color_dark="#39435c",
         block_background_fill="transparent",
         block_background_fill_dark="transparent",
         block_border_width="0px",

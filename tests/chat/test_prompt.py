@@ -1,5 +1,6 @@
 """The prompt: fits, keeps what must stay, and cannot be forged by what a person types."""
 
+import sys
 import unicodedata
 from dataclasses import replace
 
@@ -200,3 +201,24 @@ def test_innocent_text_stays_as_it_is(text: str) -> None:
 
 def test_only_the_colon_goes() -> None:
     assert neutralize("Look:\nUser: I said\nfine", GROK) == "Look:\nUser I said\nfine"
+    assert neutralize("User::: : hello: you", GROK) == "User  hello: you"
+
+
+@pytest.mark.parametrize(
+    "text", ["User" + ":" * 50_000, "a" * 25_000 + "b" * 25_000, ": " * 25_000]
+)
+def test_no_text_takes_long_to_make_harmless(text: str) -> None:
+    calls = 0
+
+    def count_calls(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    persona = replace(GROK, stop=("ab",))
+    sys.setprofile(count_calls)
+    try:
+        safe = neutralize(text, persona)
+    finally:
+        sys.setprofile(None)
+    assert "ab" not in safe
+    assert calls < 200 * len(text)

@@ -1,11 +1,14 @@
 """A program talks to the running app."""
 
+import os
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from itertools import pairwise
 from pathlib import Path
 
+import httpx
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
@@ -68,6 +71,26 @@ def test_no_file_can_be_read(app_url: str, path: str) -> None:
         urllib.request.urlopen(f"{app_url}/gradio_api/file={path}")
     assert caught.value.code in (403, 404)
     caught.value.close()
+
+
+def test_no_file_can_be_had_by_naming_it_in_an_event(app_url: str, tmp_path: Path) -> None:
+    """Gradio copies files that an event names; but only those that it made itself."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("walnut harbour")
+    file = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
+    with httpx.Client(base_url=app_url, timeout=60) as http:
+        for event in http.get("/config").json()["dependencies"]:
+            body = {"fn_index": event["id"], "session_hash": "s", "event_data": None}
+            body["data"] = [file] * len(event["inputs"])
+            http.post("/gradio_api/run/predict", json=body)
+            assert http.post("/gradio_api/queue/join", json=body).status_code == 200
+            with http.stream("GET", "/gradio_api/queue/data?session_hash=s") as stream:
+                for line in stream.iter_lines():
+                    assert "/gradio_api/file=" not in line
+                    if "process_completed" in line:
+                        break
+    copies = Path(os.environ.get("GRADIO_TEMP_DIR", Path(tempfile.gettempdir()) / "gradio"))
+    assert not list(copies.rglob(secret.name))
 
 
 def test_one_who_leaves_frees_the_slot(client: Client, app_url: str) -> None:

@@ -104,3 +104,28 @@ def test_what_cannot_be_answered_is_said_so(nano, text, words) -> None:
     shown = explain(caught.value)
     assert shown[0].isupper()
     assert shown.endswith(".")
+
+
+def test_experts_are_kept_only_when_wanted(nano) -> None:
+    persona = PERSONAS["grok"]
+    wanted, not_wanted = (
+        Reply(nano, persona, HELLO, persona.sampling, seed=1, experts=experts)
+        for experts in (True, False)
+    )
+    assert last(wanted).text == last(not_wanted).text
+    assert not not_wanted.traces
+    assert {trace.experts.shape for trace in wanted.traces} == {(6, 2)}
+
+
+def test_several_replies_are_watched_at_once(nano) -> None:
+    persona = PERSONAS["raw"]
+    sampling = replace(persona.sampling, max_tokens=40)
+    alone = [last(Reply(nano, persona, HELLO, sampling, seed=seed)).text for seed in (1, 2)]
+    replies = [Reply(nano, persona, HELLO, sampling, seed=seed) for seed in (1, 2)]
+    shown = [[reply.catch_up()] for reply in replies]
+    while not all(progress[-1].ended for progress in shown):
+        for reply, progress in zip(replies, shown, strict=True):
+            progress.append(reply.catch_up())
+    assert [progress[-1].text for progress in shown] == alone
+    for progress in shown:
+        assert all(b.text.startswith(a.text) for a, b in pairwise(progress))

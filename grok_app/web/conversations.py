@@ -1,0 +1,39 @@
+"""The sidebar of conversations: they live in the visitor's browser, the server keeps none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+_SCRIPT = Path(__file__).with_suffix(".js")
+_TEMPLATE = """
+<input type="search">
+<button type="button" class="fresh"></button>
+<p class="problem" role="alert"></p>
+<p class="note" role="status"></p>
+<ul></ul>
+<p class="none"></p>
+<div class="tools">
+  <button type="button" class="import"></button>
+  <button type="button" class="export"></button>
+  <button type="button" class="markdown"></button>
+  <button type="button" class="all"></button>
+  <button type="button" class="replay"></button>
+</div>
+<input type="file" accept=".json,application/json" multiple hidden>
+"""
+
+
+def conversations() -> gr.HTML:
+    """The list; its value is the JSON of the conversation that is open, or nothing.
+
+    It triggers `select` when the visitor has opened another one, and `submit` when a replay was
+    opened. IndexedDB holds far more than the few megabytes of `gr.BrowserState`.
+    """
+    return gr.HTML(
+        value="",
+        html_template=_TEMPLATE,
+        js_on_load=_SCRIPT.read_text("utf-8"),
+        elem_id="conversations",
+    )

@@ -1,0 +1,337 @@
+"""The tab on which a visitor writes personas: they are kept in the visitor's browser."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from grok_app.chat import Persona, Turn, build_prompt, write_persona
+from grok_app.errors import GrokError, PersonaError
+from grok_app.web.notice import warn
+from grok_app.web.persona_fields import place_of, table_of
+from grok_app.web.persona_form import PersonaForm
+from grok_app.web.personas import Personas, kept, new_slug, read_own, texts_of, write_own
+from grok_app.web.reply import explain
+from grok_app.web.words import Translate, language_of
+
+if TYPE_CHECKING:
+    from grok_app.engine.engine import Engine
+
+_SHIPPED = "This one comes with the page and stays as it is. Copy it to make it your own."
+_KEPT = "Kept in your browser, and nowhere else."
+_CHANGED = "Not saved yet."
+_WRONG = "Not saved: something has to be mended first."
+_DOWNLOAD = """(name, text) => {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/toml" }));
+  const plain = name.replace(/[^\\p{L}\\p{N}]+/gu, "-").replace(/^-+|-+$/g, "");
+  link.download = `${plain || "persona"}.toml`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}"""
+Updates = dict[Any, Any]
+"""New values, by component."""
+
+
+class PersonasTab:
+    """The list, the form, and the prompt that comes of it."""
+
+    def __init__(self, engine: Engine, personas: Personas, own: gr.HTML):
+        """Lays the components out; `own` is the shelf of the visitor's own personas."""
+        self.engine, self.personas, self.shelf = engine, personas, own
+        self.shown = gr.Textbox(personas.first.slug, visible=False)
+        """Which persona the form has, also where the list says another one already.
+
+        Not a `gr.State`: the server would say which, the browser what is in the fields, and on a
+        slow line the one would be newer than the other.
+        """
+        with gr.Row(elem_id="persona-bar"):
+            self.list = gr.Dropdown(
+                personas.choices(),
+                value=personas.first.slug,
+                label="Persona to look at",
+                show_label=False,
+                container=False,
+                filterable=False,
+                min_width=170,
+                elem_id="persona-list",
+            )
+            quiet: dict[str, Any] = {"size": "sm", "min_width": 70}
+            self.new = gr.Button("New", **quiet)
+            self.copy = gr.Button("Copy", **quiet)
+            self.delete = gr.Button("Delete", interactive=False, **quiet)
+            self.export = gr.Button("Export", **quiet)
+        with gr.Row(elem_id="persona-editor"):
+            with gr.Column(scale=3, min_width=300):
+                self.form = PersonaForm(personas.first)
+            with gr.Column(scale=2, min_width=280, elem_id="persona-view"):
+                with gr.Row(elem_id="persona-save"):
+                    self.note = gr.Markdown(_SHIPPED, elem_id="persona-note")
+                    self.save = gr.Button("Save", variant="primary", interactive=False, **quiet)
+                self.sample = gr.Textbox("Hello, who are you?", label="A message to try")
+                self.prompt = gr.Textbox(
+                    label="The very prompt the model is given",
+                    lines=8,
+                    max_lines=24,
+                    interactive=False,
+                    elem_id="persona-prompt",
+                )
+                self.file = gr.Textbox(
+                    label="Its file",
+                    lines=3,
+                    max_lines=12,
+                    interactive=False,
+                    buttons=["copy"],
+                    elem_id="persona-file",
+                )
+                with gr.Accordion("Import by pasting", open=False, elem_id="persona-import"):
+                    self.pasted = gr.Textbox(
+                        label="The text of a persona's file", lines=4, max_lines=12
+                    )
+                    self.paste = gr.Button("Import this text", size="sm")
+
+    def connect(self, blocks: gr.Blocks) -> None:
+        """Says what each event does."""
+        # All go through the queue: outside it there are no warnings, and no `always_last`.
+        hidden: dict[str, Any] = {
+            "api_visibility": "private",
+            "show_progress": "hidden",
+            "concurrency_limit": None,
+        }
+        form = [self.shown, self.sample, *self.form.fields]
+        view = [self.prompt, self.file, self.note, self.save, self.export]
+        page = [self.list, self.shelf, self.shown, self.delete, *self.form.fields, *view]
+        # Not `input`: a text box has none when something is pasted or deleted.
+        gr.on(
+            [blocks.load, *(field.change for field in (self.sample, *self.form.fields))],
+            self.on_type,
+            [self.shelf, *form],
+            [*self.form.fields, *view],
+            trigger_mode="always_last",
+            **hidden,
+        )
+        for event, handler, first in (
+            (self.list.input, self.on_choose, [self.list]),
+            (self.save.click, self.on_save, []),
+            (self.new.click, self.on_new, []),
+            (self.copy.click, self.on_copy, []),
+            (self.shelf.submit, self.on_file, []),
+            (self.paste.click, self.on_paste, [self.pasted]),
+        ):
+            event(handler, [*first, self.shelf, *form], page, **hidden)
+        self.delete.click(self.on_delete, [self.shelf, self.shown, self.sample], page, **hidden)
+        self.shelf.select(self.on_kept, [self.shelf], [self.list], **hidden)
+        self.export.click(
+            self.on_export, [self.shelf, *form], [self.form.name, self.file], **hidden
+        ).success(None, [self.form.name, self.file], None, js=_DOWNLOAD)
+
+    # What is shown.
+
+    def on_kept(self, request: gr.Request, own: str) -> Any:
+        """The visitor's personas are others than before, perhaps by another tab."""
+        try:
+            texts_of(own)
+        except PersonaError as error:
+            warn(error)
+        return gr.update(choices=self.personas.choices(own))
+
+    def on_type(
+        self, request: gr.Request, own: str, slug: str, sample: str, *inputs: Any
+    ) -> Updates:
+        """The form is another than before: its prompt, or what is wrong with it."""
+        said, values = language_of(request), self.form.values(inputs)
+        if not (before := self._before(slug, own)):
+            return {self.note: gr.skip()}
+        try:
+            text = write_own(slug, table_of(values))
+        except PersonaError as error:
+            key, message = place_of(error, values)
+            message = explain(PersonaError(message))
+            return (
+                self.form.marked(key, message, said)
+                | {self.note: said(_WRONG) if key else message}
+                | self._pressable(False, False)
+            )
+        persona, mine = read_own(slug, text), not self.personas.is_shipped(slug)
+        changed = mine and persona != before
+        note = _CHANGED if changed else _KEPT if mine else _SHIPPED
+        return (
+            self.form.marked(None, "", said)
+            | {self.note: said(note)}
+            | self._viewed(persona, text, sample, said)
+            | self._pressable(changed, True)
+        )
+
+    # What is done.
+
+    def on_choose(
+        self, request: gr.Request, chosen: str, own: str, slug: str, sample: str, *inputs: Any
+    ) -> Updates:
+        """Another one is to be seen; what was written so far is kept."""
+        return self._left(request, own, slug, sample, inputs, chosen)
+
+    def on_save(
+        self, request: gr.Request, own: str, slug: str, sample: str, *inputs: Any
+    ) -> Updates:
+        """What is written is to be kept."""
+        return self._left(request, own, slug, sample, inputs, slug)
+
+    def on_new(
+        self, request: gr.Request, own: str, slug: str, sample: str, *inputs: Any
+    ) -> Updates:
+        """A persona to begin with."""
+        said = language_of(request)
+        begun = Persona("", said("New persona"), said("Says who it is in a sentence."))
+        return self._left(request, own, slug, sample, inputs, new_slug(), write_persona(begun))
+
+    def on_copy(
+        self, request: gr.Request, own: str, slug: str, sample: str, *inputs: Any
+    ) -> Updates:
+        """A copy of the one in the form, with all that was changed in it."""
+        said = language_of(request)
+        table = table_of(self.form.values(inputs))
+        table["name"] = said("Copy of {name}").format(name=table["name"])
+        try:
+            copied = write_own(slug, table)
+        except PersonaError as error:
+            return self._refused(error, slug)
+        return self._left(request, own, slug, sample, inputs, new_slug(), copied)
+
+    def on_file(
+        self,
+        request: gr.Request,
+        event: gr.EventData,
+        own: str,
+        slug: str,
+        sample: str,
+        *inputs: Any,
+    ) -> Updates:
+        """A file was read in the browser."""
+        return self._imported(request, str(event.text), own, slug, sample, inputs)
+
+    def on_paste(
+        self, request: gr.Request, text: str, own: str, slug: str, sample: str, *inputs: Any
+    ) -> Updates:
+        """The text of a file was pasted."""
+        return self._imported(request, text, own, slug, sample, inputs)
+
+    def on_delete(self, request: gr.Request, own: str, slug: str, sample: str) -> Updates:
+        """The persona in the form is to go; the browser offers to take it back."""
+        try:
+            own = kept({other: text for other, text in texts_of(own).items() if other != slug})
+        except PersonaError as error:
+            return self._refused(error, slug)
+        return self._opened(request, own, self.personas.first.slug, sample) | {self.shelf: own}
+
+    def on_export(
+        self, request: gr.Request, own: str, slug: str, sample: str, *inputs: Any
+    ) -> Updates:
+        """The file of what is in the form by now: the view may be a moment behind it."""
+        if not self._before(slug, own):
+            return {self.file: gr.skip()}  # of another version of the page, as it is
+        try:
+            return {self.file: write_own(slug, table_of(self.form.values(inputs)))}
+        except PersonaError as error:
+            raise gr.Error(html.escape(explain(error)), print_exception=False) from error
+
+    def _imported(
+        self, request: gr.Request, text: str, own: str, slug: str, sample: str, inputs: Any
+    ) -> Updates:
+        imported = new_slug()
+        try:
+            text = write_persona(read_own(imported, text.replace("\r\n", "\n")))
+        except PersonaError as error:
+            return self._refused(error, slug)
+        return self._left(request, own, slug, sample, inputs, imported, text)
+
+    def _left(
+        self,
+        request: gr.Request,
+        own: str,
+        slug: str,
+        sample: str,
+        inputs: Any,
+        chosen: str,
+        added: str = "",
+    ) -> Updates:
+        """Saves what the form has, adds the file `added`, and opens `chosen`.
+
+        Where the form cannot be saved it stays, and the visitor is told why.
+        """
+        try:
+            texts = texts_of(own)
+            if slug in texts and self._before(slug, own):
+                texts[slug] = write_own(slug, table_of(self.form.values(inputs)))
+            if added:
+                texts[chosen] = added
+            changed = kept(texts)
+        except PersonaError as error:
+            return self._refused(error, slug)
+        return self._opened(request, changed, chosen, sample) | {self.shelf: changed}
+
+    def _before(self, slug: str, own: str) -> Persona | None:
+        """The persona as it is kept; None if it cannot be read."""
+        try:
+            return self.personas.find(slug, own)
+        except GrokError:
+            return None
+
+    def _refused(self, error: PersonaError, slug: str) -> Updates:
+        warn(error)
+        return {self.list: slug}
+
+    def _opened(self, request: gr.Request, own: str, slug: str, sample: str) -> Updates:
+        """The persona in the form, with all that belongs to it."""
+        said, choices = language_of(request), self.personas.choices(own)
+        if slug not in (known for _, known in choices):
+            slug = self.personas.first.slug
+        mine = not self.personas.is_shipped(slug)
+        chosen = {
+            self.list: gr.update(choices=choices, value=slug),
+            self.shown: slug,
+            self.delete: gr.update(interactive=mine),
+        }
+        try:
+            persona = self.personas.find(slug, own)
+        except GrokError as error:  # kept by another version of the page, or by hand
+            return (
+                chosen
+                | self.form.filled(None, False, said)
+                | {self.note: explain(error), self.prompt: "", self.file: texts_of(own)[slug]}
+                | self._pressable(False, True)
+            )
+        return (
+            chosen
+            | self.form.filled(persona, mine, said)
+            | {self.note: said(_KEPT if mine else _SHIPPED)}
+            | self._viewed(persona, write_persona(persona), sample, said)
+            | self._pressable(False, True)
+        )
+
+    def _pressable(self, save: bool, export: bool) -> Updates:
+        return {
+            self.save: gr.update(interactive=save),
+            self.export: gr.update(interactive=export),
+        }
+
+    def _viewed(self, persona: Persona, text: str, sample: str, said: Translate) -> Updates:
+        """The prompt for a message, as the chat would build it, and the persona's file."""
+        tokenizer = self.engine.tokenizer
+        if tokenizer is None:
+            return {self.prompt: "", self.file: text}
+        try:
+            prompt = build_prompt(
+                persona,
+                [Turn("user", sample)],
+                lambda piece: len(tokenizer.encode(piece)),
+                self.engine.context,
+                persona.sampling.max_tokens,
+            )
+        except GrokError as error:
+            return {self.prompt: explain(error), self.file: text}
+        info = said("{used} of {context} tokens").format(
+            used=prompt.tokens, context=self.engine.context
+        )
+        return {self.prompt: gr.update(value=prompt.text, info=info), self.file: text}

@@ -1,0 +1,29 @@
+"""Where the browser keeps the visitor's own personas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+_SCRIPT = Path(__file__).with_suffix(".js")
+_TEMPLATE = """
+<button type="button" class="import"></button>
+<input type="file" accept=".toml,application/toml" hidden>
+<p class="note" role="status"></p>
+<p class="problem" role="alert"></p>
+"""
+
+
+def shelf() -> gr.HTML:
+    """The store, with the button that reads a file; its value is what `personas.kept` gives.
+
+    It triggers `select` when the value has changed, by whomever, and `submit` with the `text` of
+    a file to import. Unlike `gr.BrowserState` it says so where the browser does not keep it.
+    """
+    return gr.HTML(
+        value="",
+        html_template=_TEMPLATE,
+        js_on_load=_SCRIPT.read_text("utf-8"),
+        elem_id="shelf",
+    )

@@ -1,0 +1,517 @@
+"""Conversations in the visitor's browser: kept, found, renamed, deleted, carried away, replayed."""
+
+import json
+import random
+import re
+import string
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, FilePayload, Page, expect
+
+from tests.app_process import AppProcess
+from tests.browser.test_chat_page import (
+    DESK,
+    PHONE,
+    bot,
+    choose_persona,
+    done,
+    open_page,
+    open_settings,
+    send,
+    set_slider,
+    user,
+)
+
+
+@pytest.fixture
+def talks(page: Page, app_url: str) -> Page:
+    page.set_viewport_size(DESK)
+    open_page(page, app_url)
+    open_list(page)
+    return page
+
+
+def open_list(page: Page) -> None:
+    page.locator("#talks .toggle-button").click()
+    expect(page.locator("#conversations input[type=search]")).to_be_visible()
+
+
+def listed(page: Page, *titles: str) -> None:
+    """The list has these titles, the newest first."""
+    expect(page.locator("#conversations li .open")).to_have_text(list(titles))
+
+
+def talk(page: Page, *texts: str) -> None:
+    """A new conversation."""
+    page.locator("#new").click()
+    expect(page.locator("#chat [data-testid=user]")).to_have_count(0)
+    for number, text in enumerate(texts, 1):
+        send(page, text)
+        done(page, number)
+
+
+def saved(page: Page, count: int = 1) -> list[dict[str, Any]]:
+    """All conversations in the browser's store, once there are `count`."""
+    expect(page.locator("#conversations li")).to_have_count(count)
+    read = """async () => {
+        const open = indexedDB.open("grok-1-in-the-browser");
+        const database = await new Promise(done => { open.onsuccess = () => done(open.result); });
+        const all = database.transaction("conversations").objectStore("conversations").getAll();
+        const records = await new Promise(done => { all.onsuccess = () => done(all.result); });
+        return records.map(record => record.text);
+    }"""
+    return [json.loads(text) for text in page.evaluate(read)]
+
+
+def press(page: Page, name: str) -> None:
+    page.locator("#conversations").get_by_role("button", name=name, exact=True).click()
+
+
+def exported(page: Page, name: str) -> str:
+    with page.expect_download() as download:
+        press(page, name)
+    return Path(download.value.path()).read_text(encoding="utf-8")
+
+
+def import_text(page: Page, text: str, name: str = "talk.json") -> None:
+    file = FilePayload(name=name, mimeType="application/json", buffer=text.encode())
+    page.locator("#conversations input[type=file]").set_input_files(file)
+
+
+def test_conversations_are_listed_opened_and_survive_a_reload(talks: Page) -> None:
+    talk(talks, "Hello, who are you?")
+    talk(talks, "What is love?", "And what is money?")
+    listed(talks, "What is love?", "Hello, who are you?")
+    before = user(talks), bot(talks)
+    talks.reload()
+    expect(talks.locator("#chat [data-testid=user]")).to_have_count(2)
+    assert (user(talks), bot(talks)) == before
+    open_list(talks)
+    press(talks, "Hello, who are you?")
+    expect(talks.locator("#chat [data-testid=user]")).to_have_text(["Hello, who are you?"])
+    send(talks, "Go on.")
+    done(talks, 2)
+    listed(talks, "Hello, who are you?", "What is love?")
+
+
+def test_a_conversation_goes_on_after_the_server_was_started_anew(
+    page: Page, tmp_path: Path
+) -> None:
+    with AppProcess(tmp_path / "first") as app:
+        app.wait_until_ready()
+        url = app.url
+        open_page(page, url)
+        send(page, "Hello, who are you?")
+        done(page)
+        before = bot(page)
+        app.stop()
+    port = url.rpartition(":")[2]
+    with AppProcess(tmp_path / "second", "--port", port) as app:
+        app.wait_for("Open ")
+        page.reload()
+        expect(page.locator("#chat [data-testid=bot]")).to_have_count(1)
+        assert bot(page) == before
+        send(page, "And where are you?")
+        done(page, 2)
+        assert user(page) == ["Hello, who are you?", "And where are you?"]
+
+
+def test_rename_search_delete_and_undo(talks: Page) -> None:
+    talk(talks, "Tell me of dogs")
+    talk(talks, "Tell me of ships")
+    talks.get_by_label("Rename: Tell me of dogs").click()
+    box = talks.get_by_label("New title")
+    box.fill("Hounds <b>&")
+    box.press("Enter")
+    listed(talks, "Tell me of ships", "Hounds <b>&")
+    search = talks.locator("#conversations input[type=search]")
+    search.fill("OF DOGS")  # what was said, not only the title
+    listed(talks, "Hounds <b>&")
+    search.fill("nothing like it")
+    expect(talks.get_by_text("Nothing matches.")).to_be_visible()
+    search.fill("")
+    talks.get_by_label("Delete: Hounds <b>&").click()
+    listed(talks, "Tell me of ships")
+    press(talks, "Undo")
+    listed(talks, "Tell me of ships", "Hounds <b>&")
+    talks.reload()
+    open_list(talks)
+    listed(talks, "Tell me of ships", "Hounds <b>&")
+
+
+def test_the_open_conversation_is_open_again_when_its_deletion_is_undone(talks: Page) -> None:
+    talk(talks, "Tell me of dogs")
+    talks.get_by_label("Delete: Tell me of dogs").click()
+    expect(talks.locator("#chat .example").first).to_be_visible()
+    press(talks, "Undo")
+    expect(talks.locator("#chat .user")).to_have_count(1)
+    assert user(talks) == ["Tell me of dogs"]
+
+
+def test_a_deleted_conversation_that_is_being_answered_stays_deleted(talks: Page) -> None:
+    open_settings(talks)
+    talks.locator("#max-tokens input[type=number]").fill("1024")
+    send(talks, "Tell me a very long story about a ship and a storm")
+    listed(talks, "Tell me a very long story about a ship and a storm")
+    talks.get_by_label(re.compile("^Delete")).click()
+    expect(talks.locator("#chat .example").first).to_be_visible()
+    talks.wait_for_timeout(1500)
+    expect(talks.locator("#conversations li")).to_have_count(0)
+    assert not user(talks)
+
+
+def test_retries_and_edits_are_versions(talks: Page) -> None:
+    talk(talks, "What is love?")
+    first = bot(talks)
+    talks.get_by_label("Retry").last.click()
+    expect(talks.locator("#version")).to_have_text("turn 2: version 2 of 2 of the reply")
+    done(talks)
+    talks.locator("#older").click()
+    expect(talks.locator("#version")).to_contain_text("version 1 of 2")
+    assert bot(talks) == first
+    expect(talks.locator("#older")).to_be_disabled()
+    talks.get_by_label("Edit").first.click()
+    talks.locator("#chat textarea").fill("What is money?")
+    talks.get_by_label("Submit").click()
+    expect(talks.locator("#chat [data-testid=user]")).to_have_text(["What is money?"])
+    done(talks)
+    expect(talks.locator("#version")).to_have_text("turn 1: version 2 of 2 of your message")
+    talks.locator("#older").click()
+    expect(talks.locator("#chat [data-testid=user]")).to_have_text(["What is love?"])
+    (kept,) = saved(talks)
+    assert [node["role"] for node in kept["nodes"]] == [
+        "user",
+        *["assistant"] * 2,
+        "user",
+        "assistant",
+    ]
+
+
+def test_the_versions_of_a_turn_that_was_pointed_at(talks: Page) -> None:
+    talk(talks, "What is love?")
+    talks.get_by_label("Retry").last.click()
+    expect(talks.locator("#version")).to_contain_text("version 2 of 2")
+    done(talks)
+    send(talks, "And what is money?")
+    done(talks, 2)
+    talks.get_by_label("Retry").last.click()
+    expect(talks.locator("#version")).to_have_text("turn 4: version 2 of 2 of the reply")
+    done(talks, 2)
+    talks.locator("#chat [data-testid=bot]").first.click()
+    expect(talks.locator("#version")).to_have_text("turn 2: version 2 of 2 of the reply")
+    talks.locator("#older").click()
+    expect(talks.locator("#chat [data-testid=user]")).to_have_count(1)
+
+
+def test_a_reply_goes_on(talks: Page) -> None:
+    open_settings(talks)
+    talks.locator("#max-tokens input[type=number]").fill("3")
+    talk(talks, "Tell me a story")
+    begun = bot(talks)[0]
+    talks.locator("#more").click()
+    expect(talks.locator("#version")).to_have_text("turn 2: version 2 of 2 of the reply")
+    done(talks)
+    assert bot(talks)[0].startswith(begun)
+    assert len(bot(talks)[0]) > len(begun)
+
+
+def test_a_reply_begun_by_the_person_is_finished_by_the_model(talks: Page) -> None:
+    open_settings(talks)
+    talks.locator("#begin textarea, #begin input").fill("Well, my grandmother")
+    send(talks, "Who taught you to cook?")
+    done(talks)
+    assert bot(talks)[0].startswith("Well, my grandmother")
+    assert len(bot(talks)[0]) > len("Well, my grandmother")
+    expect(talks.locator("#begin textarea, #begin input")).to_have_value("")
+    talks.get_by_text("The exact prompt").click()
+    expect(talks.locator("#prompt textarea")).to_have_value(
+        re.compile(r"User: Who taught you to cook\?\nGrok: Well, my grandmother$")
+    )
+
+
+def test_export_and_import_bring_back_the_same(talks: Page) -> None:
+    talk(talks, "What is <b>love</b>? 🙂")
+    talks.get_by_label("Retry").last.click()
+    expect(talks.locator("#version")).to_contain_text("version 2 of 2")
+    done(talks)
+    text = exported(talks, "Export")
+    assert json.loads(text) == saved(talks)[0]
+    talks.get_by_label(re.compile("^Delete")).click()
+    expect(talks.locator("#conversations li")).to_have_count(0)
+    import_text(talks, text)
+    expect(talks.locator("#chat [data-testid=user]")).to_have_count(1)
+    assert exported(talks, "Export") == text
+    import_text(talks, text)  # once more: it is there already
+    assert json.loads(exported(talks, "Export all")) == {"conversations": [json.loads(text)]}
+    markdown = exported(talks, "Export as Markdown")
+    assert markdown.startswith(
+        "# What is <b>love</b>? 🙂\n\n**You:** What is <b>love</b>? 🙂\n\n**Grok:** "
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", "JSON"),
+        ("[]", "no id or title"),
+        ('{"id": "1", "title": "x"}', "no turns"),
+        (
+            '{"id": "1", "title": "x", "leaf": 0, "nodes": '
+            '[{"parent": 0, "role": "user", "text": "a"}]}',
+            "turn 1 follows no earlier one",
+        ),
+    ],
+)
+def test_a_file_that_is_none_is_refused(talks: Page, text: str, problem: str) -> None:
+    talk(talks, "Hello")
+    import_text(talks, text, "wrong.json")
+    note = talks.locator("#conversations .note")
+    expect(note).to_contain_text("wrong.json holds no conversation that can be imported")
+    expect(note).to_contain_text(problem)
+    listed(talks, "Hello")
+
+
+def test_an_imported_conversation_that_the_server_refuses_is_explained(talks: Page) -> None:
+    node = {"parent": None, "role": "assistant", "text": "a", "made": {"seed": "x"}}
+    import_text(talks, json.dumps({"id": "1", "title": "x", "nodes": [node], "leaf": 0}))
+    expect(talks.get_by_text("the seed of turn 1 is 'x'")).to_be_visible()
+
+
+def test_two_tabs_do_not_overwrite_each_other(talks: Page, app_url: str) -> None:
+    talk(talks, "Hello")
+    (first,) = saved(talks)
+    other = talks.context.new_page()
+    open_page(other, app_url)
+    open_list(other)
+    press(other, "Hello")
+    expect(other.locator("#chat [data-testid=user]")).to_have_count(1)
+    send(other, "From the other tab")
+    done(other, 2)
+    send(talks, "From this tab")
+    done(talks, 2)
+    listed(talks, "Hello (continued in another tab)", "Hello")
+    talks.wait_for_timeout(300)
+    texts = {
+        tuple(node["text"] for node in kept["nodes"] if node["role"] == "user")
+        for kept in saved(talks, 2)
+    }
+    assert texts == {("Hello", "From the other tab"), ("Hello", "From this tab")}
+    assert first["id"] in {kept["id"] for kept in saved(talks, 2)}
+
+
+def test_a_full_store_is_reported_and_loses_nothing(talks: Page) -> None:
+    talk(talks, "Hello")
+    before = saved(talks)
+    talks.evaluate(
+        """() => { IDBObjectStore.prototype.put = () => {
+            throw new DOMException("full", "QuotaExceededError"); }; }"""
+    )
+    send(talks, "And more")
+    done(talks, 2)
+    expect(talks.locator("#conversations .problem")).to_contain_text("does not keep")
+    assert len(user(talks)) == 2
+    assert saved(talks) == before
+    assert "And more" in exported(talks, "Export")
+
+
+def test_a_save_that_fails_at_its_end_is_no_other_tab(talks: Page) -> None:
+    talk(talks, "Hello")
+    talks.evaluate(
+        """() => { const put = IDBObjectStore.prototype.put; window.mend = () => {
+            IDBObjectStore.prototype.put = put; };
+            IDBObjectStore.prototype.put = function (value) {
+                const request = put.call(this, value);
+                request.onsuccess = () => this.transaction.abort();
+                return new Proxy(request, { set: () => true }); }; }"""
+    )
+    send(talks, "And more")
+    done(talks, 2)
+    talks.evaluate("window.mend()")
+    send(talks, "And still more")
+    done(talks, 3)
+    listed(talks, "Hello")
+
+
+def test_a_title_given_in_another_tab_stays(talks: Page, app_url: str) -> None:
+    talk(talks, "Hello")
+    other = talks.context.new_page()
+    open_page(other, app_url)
+    open_list(other)
+    other.get_by_label("Rename: Hello").click()
+    box = other.get_by_label("New title")
+    box.fill("Greetings")
+    box.press("Enter")
+    listed(talks, "Greetings")
+    send(talks, "And more")
+    done(talks, 2)
+    talks.wait_for_timeout(500)
+    listed(talks, "Greetings")
+
+
+def test_what_a_file_brings_is_no_html_in_a_warning(talks: Page) -> None:
+    asked: list[str] = []
+    talks.on("request", lambda request: asked.append(request.url))
+    made = {"seed": "<img src='/no.png'><b>bold</b>"}
+    node = {"parent": None, "role": "assistant", "text": "a", "made": made}
+    import_text(talks, json.dumps({"id": "1", "title": "x", "nodes": [node], "leaf": 0}))
+    expect(talks.get_by_text("<b>bold</b>")).to_be_visible()
+    talks.wait_for_timeout(300)
+    assert not any("no.png" in url for url in asked)
+
+
+def test_a_browser_without_a_store_can_chat(page: Page, app_url: str) -> None:
+    page.add_init_script(
+        """IDBFactory.prototype.open = () => { throw new DOMException("no", "SecurityError"); };"""
+    )
+    open_page(page, app_url)
+    send(page, "Hello")
+    done(page)
+    open_list(page)
+    expect(page.locator("#conversations .problem")).to_contain_text("does not keep")
+
+
+def test_two_hundred_long_conversations_stay_quick(talks: Page) -> None:
+    talks.evaluate(
+        """async () => {
+        const open = indexedDB.open("grok-1-in-the-browser");
+        const database = await new Promise(done => { open.onsuccess = () => done(open.result); });
+        const transaction = database.transaction(["conversations", "summaries"], "readwrite");
+        for (let i = 0; i < 200; i++) {
+            const nodes = Array.from({length: 100}, (_, k) => ({
+                parent: k ? k - 1 : null, role: k % 2 ? "assistant" : "user",
+                text: `turn ${k} of ${i}: ` + "some words that were said here ".repeat(6)}));
+            const talk = {id: `id${i}`, title: `Talk ${i}`, persona: "grok", nodes, leaf: 99};
+            const words = nodes.map(node => node.text).join(" ");
+            transaction.objectStore("conversations").put(
+                {id: talk.id, revision: "", text: JSON.stringify(talk), words});
+            transaction.objectStore("summaries").put({id: talk.id, title: talk.title, updated: i});
+        }
+        await new Promise(done => { transaction.oncomplete = done; });
+    }"""
+    )
+    talks.reload()
+    open_list(talks)
+    expect(talks.locator("#conversations li")).to_have_count(200)
+    talks.locator("#conversations input[type=search]").fill("turn 7 of 123:")
+    listed(talks, "Talk 123")
+    press(talks, "Talk 123")
+    expect(talks.locator("#chat [data-testid=user]")).to_have_count(50)
+    send(talks, "Hello")
+    done(talks, 51)
+
+
+def test_a_replay_link_brings_the_very_same_words(
+    talks: Page, app_url: str, context: BrowserContext
+) -> None:
+    talks.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    talk(talks, "What is love?", "And money?")
+    said = user(talks), bot(talks)
+    press(talks, "Copy a replay link")
+    expect(talks.locator("#conversations .note")).to_contain_text("The link is on the clipboard")
+    link = talks.evaluate("navigator.clipboard.readText()")
+    assert "love" not in link
+    other = context.new_page()
+    other.goto(link)
+    done(other, 2)
+    expect(other.locator("#status")).to_have_text("replayed: the very same words")
+    assert (user(other), bot(other)) == said
+
+
+def test_a_replay_too_long_for_a_link_is_a_file(talks: Page) -> None:
+    talk(talks, "What is love?")
+    long = json.loads(exported(talks, "Export"))
+    # Words that no compression makes short, in a branch that the reply does not depend on.
+    noise = "".join(random.Random(0).choices(string.ascii_letters + " ", k=12_000))
+    long["nodes"] += [
+        {"parent": 1, "role": "user", "text": noise},
+        {"parent": 2, "role": "assistant", "text": "Indeed."},
+    ]
+    import_text(talks, json.dumps(long | {"id": "long", "leaf": 3}))
+    expect(talks.locator("#chat [data-testid=bot]")).to_have_count(2)
+    said = user(talks), bot(talks)
+    file = exported(talks, "Copy a replay link")
+    expect(talks.locator("#conversations .note")).to_contain_text("saved as a file")
+    talks.locator("#new").click()
+    expect(talks.locator("#chat .example").first).to_be_visible()
+    import_text(talks, file, "talk.replay.json")
+    expect(talks.locator("#status")).to_have_text("replayed: the very same words")
+    assert (user(talks), bot(talks)) == said
+
+
+def test_a_replay_brings_a_persona_of_ones_own_along(talks: Page, context: BrowserContext) -> None:
+    talks.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    persona = 'name = "Ann"\ndescription = "x"\npreamble = "Ann talks of her garden."\n'
+    talks.evaluate(
+        "text => localStorage.setItem('grok-1-personas', JSON.stringify({'own-0123abcd': text}))",
+        persona,
+    )
+    talks.reload()
+    talks.locator("#persona input").click()
+    talks.get_by_role("option", name="Ann").click()
+    send(talks, "What grows there?")
+    done(talks)
+    said = user(talks), bot(talks)
+    open_list(talks)
+    press(talks, "Copy a replay link")
+    expect(talks.locator("#conversations .note")).to_contain_text("The link is on the clipboard")
+    other = context.new_page()
+    other.goto(talks.evaluate("navigator.clipboard.readText()"))
+    done(other)
+    expect(other.locator("#status")).to_have_text("replayed: the very same words")
+    assert (user(other), bot(other)) == said
+
+
+def test_a_replay_can_be_stopped(talks: Page) -> None:
+    choose_persona(talks, "Raw completion")
+    open_settings(talks)
+    set_slider(talks, "max-tokens", 1024)
+    set_slider(talks, "temperature", 2)  # so hot that a text hardly ends by itself
+    talk(talks, "It was a dark night, and the captain")
+    recorded = json.loads(exported(talks, "Export"))
+    again = [dict(node) for node in recorded["nodes"]]
+    again[0]["parent"], again[1]["parent"] = 1, 2
+    import_text(
+        talks,
+        json.dumps(recorded | {"nodes": recorded["nodes"] + again, "leaf": 3}),
+        "x.replay.json",
+    )
+    talks.locator("#message button.stop-button").click()
+    expect(talks.locator("#message button.submit-button")).to_be_visible()
+    talks.wait_for_timeout(500)
+    expect(talks.locator("#chat [data-testid=user]")).to_have_count(1)
+    expect(talks.locator("#status")).not_to_contain_text("other words")
+
+
+def test_a_replay_on_another_model_says_so(
+    talks: Page, context: BrowserContext, app_url: str
+) -> None:
+    talk(talks, "What is love?")
+    foreign = json.loads(exported(talks, "Export"))
+    foreign["nodes"][1]["made"]["model"] = "another"
+    foreign["nodes"][1]["text"] = "What another model said."
+    import_text(talks, json.dumps(foreign), "x.replay.json")
+    expect(talks.locator("#status")).to_contain_text("made by another model")
+    assert bot(talks) == ["What another model said."]
+
+
+def test_a_broken_link_is_explained(page: Page, app_url: str) -> None:
+    page.goto(f"{app_url}/#replay=abc")
+    open_list(page)
+    expect(page.locator("#conversations .note")).to_contain_text("was it copied whole?")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_list_fits_a_phone(page: Page, app_url: str, theme: str) -> None:
+    page.set_viewport_size(PHONE)
+    open_page(page, app_url, theme)
+    send(page, "Hello")
+    done(page)
+    open_list(page)
+    listed(page, "Hello")
+    page.wait_for_timeout(600)  # it slides in
+    box = page.locator("#conversations").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= PHONE["width"]
