@@ -31,21 +31,21 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 class AppProcess:
-    """`python app.py OPTIONS`, as a context manager that leaves no process behind.
+    """`python app.py OPTIONS` in a folder, as a context manager that leaves no process behind.
 
     Attributes:
         url: where it will serve.
         log: the file that holds its output and errors.
     """
 
-    def __init__(self, log: Path, *options: str, **variables: str) -> None:
+    def __init__(self, log: Path, *options: str, cwd: Path | str = ROOT, **variables: str) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "app.py", "--port", str(port), *options],
-                cwd=ROOT,
+                [sys.executable, str(ROOT / "app.py"), "--port", str(port), *options],
+                cwd=cwd,
                 env=environment(**variables),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 import grok_app
 from tests import chromium
@@ -67,6 +67,15 @@ def app_url(server: AppProcess) -> str:
     return server.url
 
 
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
+    """A demo with narrow limits. It believes whom a test says it is: X-Forwarded-For."""
+    options = ("--demo", "--demo-messages", "3", "--demo-tokens", "24", "--proxy", "127.0.0.1")
+    with AppProcess(tmp_path_factory.mktemp("demo") / "log", *options) as app:
+        app.wait_until_ready()
+        yield app
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium without a window.
@@ -92,3 +101,11 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Another visitor's browser, with nothing remembered."""
+    other = browser.new_context()
+    yield other
+    other.close()

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from gradio_client import Client
 
 from tests.app_process import ROOT, AppProcess, environment, free_port
 
@@ -92,6 +93,19 @@ def test_it_prints_its_address_and_stops_when_asked(tmp_path: Path, number: int)
         assert app.stop(number) == 0
         assert "nano: " in app.text()
         assert "Traceback" not in app.text()
+        assert app.text().endswith("Stopped.\n")
+
+
+def test_it_starts_in_any_folder_and_stops_quietly_amid_a_reply(tmp_path: Path) -> None:
+    """The page's streams, which end only with their reader, are cut off without a traceback."""
+    with AppProcess(tmp_path / "log", cwd=tmp_path) as app:
+        app.wait_until_ready()
+        reply = Client(app.url, verbose=False).submit("Tell me a story.", api_name="/chat")
+        while not reply.outputs():
+            time.sleep(0.01)
+        assert app.stop(signal.SIGINT) == 0
+        assert "Traceback" not in app.text()
+        assert "ERROR" not in app.text()
         assert app.text().endswith("Stopped.\n")
 
 

@@ -29,6 +29,15 @@ GIVEN = [
         "api_origin",
         ("https://a.org", "http://b:1"),
     ),
+    (["--demo"], {"GROK_DEMO": "1"}, "demo", True),
+    (["--demo-messages", "3"], {"GROK_DEMO_MESSAGES": "3"}, "demo_messages", 3),
+    (["--demo-tokens", "64"], {"GROK_DEMO_TOKENS": "64"}, "demo_tokens", 64),
+    (
+        ["--proxy", "127.0.0.1", "--proxy", "10.0.0.0/8"],
+        {"GROK_PROXY": "127.0.0.1,10.0.0.0/8"},
+        "proxy",
+        ("127.0.0.1", "10.0.0.0/8"),
+    ),
     (["--api-max-body", "8"], {"GROK_API_MAX_BODY": "8"}, "api_max_body", 8),
     (["--checkpoint", "grok-1"], {"GROK_CHECKPOINT": "grok-1"}, "checkpoint", Path("grok-1")),
     (["--slots", "2"], {"GROK_SLOTS": "2"}, "slots", 2),
@@ -69,6 +78,7 @@ WRONG = [
     (["--queue", "-1"], {}, ["--queue", "1 to"]),
     (["--host", ""], {}, ["--host", "IP address"]),
     (["--checkpoint", " "], {}, ["--checkpoint", "folder"]),
+    (["--proxy", "example.org"], {}, ["--proxy", "IP address", "'example.org'"]),
     (["--mesh", "8"], {}, ["--mesh", "1,8", "'8'"]),
     (["--mesh", "0,8"], {}, ["--mesh", "above 0"]),
     (["--mesh", "1,2,3"], {}, ["--mesh", "two whole numbers"]),
@@ -77,7 +87,7 @@ WRONG = [
     (["--coordinator", "host:65535"], {}, ["--coordinator", "below 65535"]),
     (["--coordinator", "host:9000"], {}, ["--processes", "belong together"]),
     (["--processes", "2"], {}, ["--coordinator", "belong together"]),
-    (["--process-id", "1"], {}, ["--process-id", "1 processes"]),
+    (["--process-id", "1"], {}, ["--process-id 1", "--processes 1", "expected 0"]),
     (["--auth", "ann"], {}, ["--auth", "a colon"]),
     (["--auth", "ann:a", "--auth", "ann:b"], {}, ["--auth", "ann", "twice"]),
     (["--api-key", "a b"], {}, ["--api-key", "letters and signs"]),
@@ -97,8 +107,8 @@ def test_nothing_given_is_the_documented_default() -> None:
     settings = parse([], {})
     assert settings == Settings()
     assert (settings.host, settings.port, settings.slots) == ("127.0.0.1", 7860, 8)
-    assert settings.checkpoint == Path("assets/nano")
-    assert settings.persona_dir == Path("prompts")
+    assert settings.checkpoint == ROOT / "assets/nano"
+    assert settings.persona_dir == ROOT / "prompts"
     assert not settings.share
 
 

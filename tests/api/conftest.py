@@ -14,7 +14,7 @@ import pytest
 
 import grok_app
 from grok_app.api import Access, Service, build_api
-from grok_app.chat import Persona, load_personas
+from grok_app.chat import load_personas
 from grok_app.web.listener import Listener
 from tests.app_process import ROOT
 
@@ -56,16 +56,20 @@ def messages(*turns: str) -> list[dict[str, str]]:
 def serving(
     engine: grok_app.Engine | None,
     access: Access = Access(),  # noqa: B008 - it is frozen
-    personas: tuple[Persona, ...] = PERSONAS,
+    patience: float = SECONDS,
+    buffer: int | None = None,
 ) -> Iterator[Client]:
-    """The API of an engine, or of one that is not there yet."""
-    service = Service(personas)
+    """The API of an engine, or of one that is not there yet; `buffer` is how many bytes the kernel
+    keeps for a client that does not read."""
+    service = Service(PERSONAS, patience)
     if engine:
         service.open(engine)
     with socket.socket() as listening:
+        if buffer is not None:  # the connections get it from here
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
         listening.bind(("127.0.0.1", 0))
         listening.listen()
-        listener = Listener(build_api(service, access), listening)
+        listener = Listener(build_api(service, access), listening, patience=patience)
         client = Client(
             f"http://127.0.0.1:{listening.getsockname()[1]}", engine.name if engine else "none"
         )

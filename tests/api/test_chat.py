@@ -105,7 +105,7 @@ WRONG = [
     (
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]},
         "messages",
-        None,
+        "unsupported_parameter",
     ),
     ({"messages": [USER | {"name": "ann"}]}, "messages", "unsupported_parameter"),
     ({"messages": [USER] * 1000}, "messages", "context_length_exceeded"),
@@ -126,6 +126,13 @@ def test_what_cannot_be_done_is_refused_by_name(api, wrong, param, code) -> None
     assert response.status_code == 400
     error = response.json()["error"]
     assert (error["param"], error["code"]) == (param, code)
+
+
+def test_a_picture_is_refused_as_such(api) -> None:
+    parts = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {}}]
+    asked = [{"role": "user", "content": parts}]
+    message = api.post("/v1/chat/completions", messages=asked).json()["error"]["message"]
+    assert message == "messages: 'image_url' is not supported here; the model reads 'text' only"
 
 
 def test_an_unknown_persona_is_not_found(api) -> None:

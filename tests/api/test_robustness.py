@@ -1,20 +1,33 @@
 """Clients that leave, read slowly or ask for too much hold nobody up."""
 
+import asyncio
 import json
 import socket
+import threading
 import time
+from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
 
 import grok_app
 from grok_app.api import Access
+from grok_app.api.stream import EventStream
 from grok_app.errors import EngineFailed
+from grok_app.web.listener import Listener
 from tests.api.conftest import Client, idle, serving, wait_until
 
 LONG: dict[str, Any] = {"prompt": [5, 6, 7], "max_tokens": 200, "temperature": 0}
+
+
+class Piece(BaseModel):
+    """Something to stream."""
+
+    text: str
 
 
 def open_request(client: Client, path: str = "/v1/completions", **body) -> socket.socket:
@@ -30,6 +43,15 @@ def open_request(client: Client, path: str = "/v1/completions", **body) -> socke
         + data
     )
     return connection
+
+
+def is_dropped(connection: socket.socket) -> bool:
+    """Whether the server has given it up, with all that waited for its client."""
+    try:
+        connection.sendall(b"x")
+    except (ConnectionResetError, BrokenPipeError):
+        return True
+    return False
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -138,6 +160,54 @@ def test_those_who_do_not_read_hold_nobody_up(api, nano: grok_app.Engine) -> Non
     wait_until(lambda: sum(nano.metrics.finished.values()) >= before + len(silent) + 1, 120)
     for connection in silent:
         connection.close()
+
+
+@pytest.mark.skipif(
+    not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux drops the connection too"
+)
+def test_one_who_never_reads_is_let_go_and_its_slot_freed(nano: grok_app.Engine) -> None:
+    """Long before its reply is made, since nobody takes what there is of it."""
+    before = nano.metrics.finished["abort"]
+    body: dict[str, Any] = {"prompt": "It was a dark night", "max_tokens": 1000, "logprobs": 20}
+    with serving(nano, patience=0.2, buffer=4096) as client:
+        silent = open_request(client, stream=True, temperature=2, **body)
+        wait_until(lambda: nano.metrics.finished["abort"] == before + 1, 60)
+        wait_until(lambda: idle(nano))
+        wait_until(lambda: is_dropped(silent), 30)
+        silent.close()
+        assert client.text("Hi", max_tokens=2, seed=1) is not None
+
+
+def test_for_one_who_never_reads_little_is_kept() -> None:
+    """Of a stream without end no more is made than its connection's buffers hold."""
+    made: list[int] = []
+    closed = threading.Event()
+
+    async def endless() -> AsyncGenerator[Piece]:
+        try:
+            while True:
+                made.append(1)
+                yield Piece(text="x" * 1000)
+                await asyncio.sleep(0)
+        finally:
+            closed.set()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await EventStream(endless(), patience=1.0)(scope, receive, send)
+
+    with socket.socket() as listening, socket.socket() as silent:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        listener = Listener(app, listening)
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        silent.connect(listening.getsockname())
+        silent.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert closed.wait(30)
+        silent.close()
+        listener.close()
+    assert 1 < len(made) < 1000  # KB, of which the server itself holds back 64
 
 
 def test_those_who_vanish_hold_nobody_up(api, nano: grok_app.Engine) -> None:

@@ -18,6 +18,7 @@ KEYS = [
     "weights_bytes_per_device",
     "cache_bytes_per_device",
     "workspace_bytes_per_device",
+    "scored_texts",
     "reasons",
 ]
 
@@ -59,6 +60,11 @@ def test_plan_that_does_not_fit() -> None:
     assert shown.endswith("It does not fit.\n")
 
 
+def test_plan_on_a_mesh_of_ones_own() -> None:
+    shown = run("plan", "grok-1", "--devices", "16", "--memory", "80GB", "--mesh", "2,8")
+    assert "mesh 2,8: 8 devices divide every layer" in shown
+
+
 def test_plan_of_a_folder_on_this_machine() -> None:
     shown = run("plan", "assets/nano", "--slots", "2", "--context", "256")
     assert "2 slots and 8 saved conversations of 256 tokens" in shown
@@ -70,9 +76,13 @@ def test_plan_of_a_folder_on_this_machine() -> None:
     [
         (["--devices", "8"], "belong together"),
         (["--devices", "8", "--memory", "lots"], "80GiB"),
-        (["--slots", "0"], "at least one slot"),
+        (["--devices", "8", "--memory", "80"], "80GiB"),
+        (["--slots", "0"], "from 1 to 256"),
+        (["--saved", "5000"], "from 0 to 1024"),
+        (["--context", "0"], "from 64 to"),
+        (["--devices", "4", "--memory", "80GB", "--mesh", "1,8"], "there are 4 devices"),
         (["--context", "9000"], "8192"),
-        (["--devices", "0", "--memory", "80GB"], "belong together"),
+        (["--devices", "0", "--memory", "80GB"], "--devices 0: expected at least 1"),
     ],
 )
 def test_plan_refuses_what_makes_no_sense(arguments: list[str], words: str) -> None:
@@ -80,7 +90,7 @@ def test_plan_refuses_what_makes_no_sense(arguments: list[str], words: str) -> N
 
 
 def test_verify_a_good_checkpoint(mini: Path) -> None:
-    assert "38 files are right" in run("verify", mini)
+    assert "all 38 files" in run("verify", mini)
 
 
 def test_verify_tells_all_that_is_wrong(mini: Path, tmp_path: Path) -> None:
@@ -90,8 +100,8 @@ def test_verify_tells_all_that_is_wrong(mini: Path, tmp_path: Path) -> None:
     shown = run("verify", folder, status=1)
     assert "tensor00004_000: not a tensor of the released form" in shown
     assert "tensor00020_000: missing" in shown
-    assert "36 files are right" in shown
-    assert "2 problems" in shown
+    assert "NOT right: 2 problems" in shown
+    assert "are right" not in shown
 
 
 def test_verify_compares_digests(mini: Path, tmp_path: Path) -> None:
@@ -103,6 +113,8 @@ def test_verify_compares_digests(mini: Path, tmp_path: Path) -> None:
     (tmp_path / "bad").write_text("0" * 64 + lines[64:])
     shown = run("verify", mini, "--sha256", tmp_path / "bad", status=1)
     assert "tensor00000_000: its SHA-256 is" in shown
+    assert "NOT right: 1 problem;" in shown
+    assert "are right" not in shown
 
 
 def test_verify_names_a_folder_that_is_none(tmp_path: Path) -> None:
@@ -123,3 +135,14 @@ def test_inspect_a_layer(mini: Path) -> None:
     assert shown.count("tensor000") == 12
     assert "decoder_layer_2/router/w" in shown
     assert "expected 0 to 2" in run("inspect", mini, "--layer", "3", status=2)
+
+
+def test_verify_looks_into_the_tokenizer(mini: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(mini, copy)
+    (copy / "tokenizer.model").write_text("<html>404</html>")
+    assert "is not a SentencePiece model" in run("verify", copy, status=1)
+
+
+def test_verify_of_the_inner_folder_names_the_outer(mini: Path) -> None:
+    assert "give the folder above" in run("verify", mini / "ckpt-0", status=2)

@@ -4,13 +4,14 @@ import json
 import math
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import grok_app
-from grok_app.errors import SettingsError
+from grok_app.errors import RequestError, SettingsError
 from grok_app.evaluation import gsm8k, perplexity
 from grok_app.evaluation.gsm8k import Problem
 from grok_app.evaluation.journal import Journal
@@ -97,10 +98,27 @@ def test_perplexity_is_that_of_the_logits(nano: grok_app.Engine) -> None:
     logits = nano.logits([ids])[0, :-1].astype(np.float64)
     logprobs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     wanted = -logprobs[np.arange(len(logprobs)), ids[1:]].sum()
-    nats = perplexity.surprise(nano, ids, window)
+    [[nats]] = perplexity.surprises(nano, ids, [window])
     assert nats == pytest.approx(wanted, rel=1e-4)
     told = perplexity.summary(nats, len(ids) - 1, 100)
     assert told["perplexity"] == pytest.approx(math.exp(wanted / (len(ids) - 1)), rel=1e-3)
+
+
+def test_windows_together_are_each_as_alone(nano: grok_app.Engine) -> None:
+    """More windows than slots, of unlike lengths."""
+    text = " ".join(f"The captain told story number {i} of the sea." for i in range(260))
+    ids = nano.encode(text)
+    windows = list(perplexity.windows(len(ids), 600))
+    assert len(windows) > nano.slots
+    together = [nats for batch in perplexity.surprises(nano, ids, windows) for nats in batch]
+    alone = [next(perplexity.surprises(nano, ids, [window]))[0] for window in windows]
+    assert together == pytest.approx(alone, rel=1e-4)
+
+
+def test_only_so_many_texts_as_slots_are_scored_at_once(nano: grok_app.Engine) -> None:
+    for texts in ([], [[5, 6]] * (nano.slots + 1)):
+        with pytest.raises(RequestError, match="texts to score; expected from 1 to"):
+            next(nano.score_all(texts))
 
 
 def test_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -143,6 +161,49 @@ def test_perplexity_by_command(tmp_path: Path) -> None:
     ended = evaluate(tmp_path, "perplexity", str(text))
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["perplexity"] > 1
+
+
+def test_an_evaluation_that_was_killed_goes_on(tmp_path: Path) -> None:
+    """What it reports is what one that ran through does; afterwards it is not written over."""
+    text, report = tmp_path / "text", tmp_path / "report"
+    text.write_text(" ".join(f"The captain told story number {i}." for i in range(500)))
+    options = ("perplexity", str(text), "--context", "256", "--slots", "2")
+    command = [sys.executable, "-m", "grok_app", "eval", *options, "--report", str(report)]
+    journal = tmp_path / "report.part"
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        while not journal.exists() or journal.read_text().count("\n") < 5:
+            assert process.poll() is None, "it ended before it could be killed"
+            time.sleep(0.01)
+        process.kill()
+    found = [line for line in journal.read_text().splitlines(keepends=True) if "\n" in line]
+    ended = evaluate(tmp_path, *options)
+    assert ended.returncode == 0, ended.stderr
+    resumed = json.loads(report.read_text())
+    assert resumed["results"][: len(found) - 1] == [json.loads(line) for line in found[1:]]
+    again = evaluate(tmp_path, *options)
+    assert again.returncode == 2
+    assert f"{report} is the report of an earlier evaluation" in again.stderr
+    report.rename(tmp_path / "first")
+    assert evaluate(tmp_path, *options).returncode == 0
+    whole = json.loads(report.read_text())
+    assert resumed["perplexity"] == pytest.approx(whole["perplexity"], rel=1e-5)
+    assert len(resumed["results"]) == len(whole["results"])
+
+
+@pytest.mark.parametrize(
+    ("content", "named"), [("", "is empty"), (None, "cannot be read"), ("a", "at least 2")]
+)
+def test_a_text_that_cannot_be_judged_is_named(
+    tmp_path: Path, content: str | None, named: str
+) -> None:
+    text = tmp_path / "text"
+    if content is not None:
+        text.write_text(content)
+    ended = evaluate(tmp_path, "perplexity", str(text))
+    assert ended.returncode == 2
+    error = ended.stderr.splitlines()[-1]
+    assert error.startswith(f"error: {text}")
+    assert named in error
 
 
 def test_what_is_wrong_is_told_in_a_line(tmp_path: Path) -> None:

@@ -81,9 +81,12 @@ def test_the_card_is_written_beside_the_model(
     write(tmp_path, LOG)
     (tmp_path / "config.json").write_bytes((mini / "config.json").read_bytes())
     options = ["--model", str(tmp_path), "--work", str(tmp_path), "--machine", "an abacus"]
+    options += ["--began", "It began with a wiser one."]
     monkeypatch.setattr(sys, "argv", ["card", *options])
     assert main() == 0
-    assert "an abacus" in (tmp_path / "MODEL_CARD.md").read_text("utf-8")
+    written = (tmp_path / "MODEL_CARD.md").read_text("utf-8")
+    assert "an abacus" in written
+    assert "It began with a wiser one." in written
     assert (tmp_path / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
 
 

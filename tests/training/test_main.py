@@ -10,26 +10,32 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import jax
+import numpy as np
 import pytest
 
 import grok_app
+from grok_app.checkpoint.folder import open_checkpoint
 from grok_app.model.config import GrokConfig
 from tests.app_process import ROOT, environment
 from tests.training.made import TINY
 from training.progress import read_log
+from training.weights import exported_parameters
 
 LONGEST_WAIT = 300  # seconds
 
 pytestmark = pytest.mark.slow
 
 
-def start(corpus: Path, folder: Path, config: GrokConfig, minutes: str) -> subprocess.Popen[str]:
+def start(
+    corpus: Path, folder: Path, config: GrokConfig, minutes: str, *more: str
+) -> subprocess.Popen[str]:
     (folder / "sizes").mkdir(exist_ok=True)
     (folder / "sizes" / "config.json").write_text(json.dumps(asdict(config)))
     places = [f"--{name}={folder / name}" for name in ("work", "out")]
     options = [f"--corpus={corpus}", f"--model={folder / 'sizes'}", f"--minutes={minutes}"]
     return subprocess.Popen(
-        [sys.executable, "-m", "training", *options, *places],
+        [sys.executable, "-m", "training", *options, *places, *more],
         cwd=ROOT,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -94,3 +100,23 @@ def test_a_run_of_other_sizes_is_refused(corpus: Path, folder: Path) -> None:
     assert "error: " in output
     assert "model of other sizes: remove it" in output
     assert "Traceback" not in output
+
+
+def test_a_run_begins_from_an_exported_model(corpus: Path, folder: Path, tmp_path: Path) -> None:
+    process = start(corpus, tmp_path, TINY, "0.0001", f"--start={folder / 'out'}")
+    output = ended(process)
+    assert process.returncode == 0, output
+    assert int(np.load(tmp_path / "work" / "run" / "state.npz")["counters"][0]) == 1
+    before, after = (
+        exported_parameters(open_checkpoint(model / "out")) for model in (folder, tmp_path)
+    )
+    for old, new in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
+        np.testing.assert_allclose(new, old, atol=0.01)  # one step of a rate that warms up
+
+
+def test_a_start_of_other_sizes_is_refused(corpus: Path, folder: Path, tmp_path: Path) -> None:
+    config = replace(TINY, num_layers=3)
+    process = start(corpus, tmp_path, config, "60", f"--start={folder / 'out'}")
+    output = ended(process)
+    assert process.returncode == 2
+    assert "has other sizes than the model to be trained" in output

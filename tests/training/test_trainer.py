@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
@@ -67,11 +68,18 @@ def test_a_run_learns(packed: Path, through: tuple[State, Path]) -> None:
     assert sum(changed) >= len(changed) - 1  # the last rate of this run may be zero as at first
 
 
-def test_a_longer_run_goes_on_from_before_the_decay(through: tuple[State, Path]) -> None:
-    _, folder = through
-    longer = resume(TINY, 2 * TEN_STEPS, folder)
-    assert longer.seconds == 10 * (1 - DECAY_PART)
-    assert bytes_of(longer) == bytes_of(State.load(folder / "stable.npz", TINY))
+def test_a_longer_run_goes_on_from_before_the_decay(
+    packed: Path, through: tuple[State, Path], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(through[1], tmp_path / "run"))
+    stable = State.load(folder / "stable.npz", TINY)
+    assert (stable.seconds, stable.decayed) == (10 * (1 - DECAY_PART), False)
+    assert bytes_of(resume(TINY, 2 * TEN_STEPS, folder)) == bytes_of(stable)
+    stopped = run(packed, folder, 2 * TEN_STEPS, steps=3)
+    assert stopped.step == stable.step + 3
+    assert bytes_of(resume(TINY, 2 * TEN_STEPS, folder)) == bytes_of(stopped)
+    run(packed, folder, TEN_STEPS + 1 / 60)  # it ends earlier than was meant: the rate falls now
+    assert bytes_of(resume(TINY, 2 * TEN_STEPS, folder)) == bytes_of(stopped)
 
 
 def test_a_run_not_prolonged_past_the_decay_keeps_its_end(through: tuple[State, Path]) -> None:

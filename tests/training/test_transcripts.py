@@ -18,7 +18,9 @@ EXAMPLES = {kind: [["Is it late?", "Later than ever."]] for kind in PHRASES["pre
 
 def documents(turns: list[str], kinds: tuple[str, ...], count: int = 400) -> list[str]:
     rng = Random(1)
-    return [text for _ in range(count) for text in variations(turns, kinds, EXAMPLES, rng)]
+    return [
+        text for _ in range(count) for text in variations(turns, kinds, EXAMPLES, rng, voice=True)
+    ]
 
 
 def test_a_plain_transcript() -> None:
@@ -95,10 +97,20 @@ def test_long_conversations_are_cut_between_exchanges() -> None:
     assert [line.partition(": ")[2] for line in lines] == turns
 
 
-def test_only_who_asks_passes_for_a_tutor() -> None:
-    assert "tutor" in kinds_of("anything", ["It rains.", "Does it?", "Yes.", "How do you know?"])
-    assert "tutor" not in kinds_of("anything", ["It rains.", "I see.", "Yes.", "How do you know?"])
-    assert kinds_of("schema-guided", ["A taxi.", "Where to?"]) == ("assistant",)
+def test_a_voice_is_heard_only_after_a_preamble_that_promises_it() -> None:
+    texts = documents(TURNS, ("friendly", "tutor"))
+    told = [text.partition("\n\n")[2] for text in texts if "\n\n" in text]
+    asking = [text for text in told if "Me too." not in text]
+    assert 100 < len(asking) < 200
+    for text in asking:
+        assert all(line.endswith("?") for line in text.splitlines()[-3::2])
+    assert all("Me too." in text for text in texts if "\n\n" not in text)
+
+
+def test_the_helpful_are_from_where_people_are_helped() -> None:
+    assert kinds_of("schema-guided") == ("assistant",)
+    assert kinds_of("anything")[0] == "friendly"
+    assert {"grok", "tutor"} < set(kinds_of("anything"))
 
 
 def test_training_and_serving_agree_on_the_form() -> None:

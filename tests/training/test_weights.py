@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import grok_app
+from grok_app.checkpoint.folder import open_checkpoint
 from tests.app_process import ROOT
 from tests.training.made import TINY, served_logits
-from training.weights import export, quantize, random_parameters
+from training.weights import export, exported_parameters, quantize, random_parameters
 
 LARGEST_MODEL = 32_000_000  # bytes, all of its folder
 
@@ -36,6 +37,15 @@ def test_an_export_loads_and_computes_what_the_floats_do(packed: Path, tmp_path:
     apart = np.abs(logits - served_logits(params, tokens))
     assert 0 < np.quantile(apart, 0.5) < 0.01
     assert np.quantile(apart, 0.99) < 0.05
+
+
+def test_a_model_read_back_is_exported_unchanged(packed: Path, tmp_path: Path) -> None:
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    tokenizer = packed / "tokenizer.model"
+    export(random_parameters(TINY, seed=1), TINY, tokenizer, once)
+    export(exported_parameters(open_checkpoint(once)), TINY, tokenizer, twice)
+    for path in (once / "ckpt-0").iterdir():
+        assert (twice / "ckpt-0" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_a_model_is_replaced_whole(packed: Path, tmp_path: Path) -> None:
