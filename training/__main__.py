@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from grok_app.checkpoint.folder import read_config
+from grok_app.checkpoint.folder import Checkpoint, open_checkpoint, read_config
 from grok_app.errors import CheckpointError
 from grok_app.model.config import GrokConfig
 from grok_app.model.parameters import count, count_active
@@ -43,8 +43,9 @@ def _run(options: argparse.Namespace) -> None:
     config = read_config(options.model) if options.model else NANO
     run = options.work / "run"
     run.mkdir(parents=True, exist_ok=True)
+    start = _start(options.start, config, run) if options.start else None
     data = _prepare(options.corpus, config, options.work, run)
-    state = resume(config, options.minutes, run)
+    state = resume(config, options.minutes, run, start)
     print(
         f"{count(config) / 1e6:.1f} million parameters, {count_active(config) / 1e6:.1f} million "
         f"used by a token; {state.tokens:,} tokens seen in {state.seconds / 60:.1f} minutes"
@@ -53,6 +54,16 @@ def _run(options: argparse.Namespace) -> None:
         state = train(config, state, data, options.minutes, run, stopped)
     export(state.params, config, run / "tokenizer.model", options.out)
     print(f"{state.tokens:,} tokens seen; exported to {options.out}")
+
+
+def _start(folder: Path, config: GrokConfig, run: Path) -> Checkpoint:
+    """The model from which a new run begins; the run keeps its tokenizer."""
+    start = open_checkpoint(folder)
+    if start.config != config:
+        raise StateError(f"{folder} has other sizes than the model to be trained: see --model")
+    if not (run / "tokenizer.model").exists():
+        shutil.copy(folder / "tokenizer.model", run)
+    return start
 
 
 def _prepare(corpus: Path, config: GrokConfig, work: Path, run: Path) -> Path:
@@ -100,6 +111,12 @@ def _options() -> argparse.Namespace:
         default=60,
         help="of training in all, those of earlier runs included (default: %(default)s); fewer "
         "than the run has had: only export",
+    )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        help="folder of an exported model from which a new run begins, with its tokenizer "
+        "(default: random weights)",
     )
     parser.add_argument(
         "--out",

@@ -22,6 +22,7 @@ from training.curve import LogError, draw, read_run
 from training.dataset import WORK
 from training.optimizer import DECAY_PART, PEAK
 from training.trainer import PHASES
+from training.voices import VOICES
 
 WORDS = Path(__file__).parent / "card.md"
 
@@ -42,6 +43,7 @@ def card(
     replies: Report,
     log: Sequence[Report],
     machine: str,
+    began: str = "It began with random weights.",
 ) -> str:
     """The card as Markdown.
 
@@ -50,6 +52,7 @@ def card(
         evaluation, replies: the figures of `training.evaluate` and `training.replies`.
         log: the lines of the run's log.
         machine: what it was trained on.
+        began: a sentence on what the run began with.
     """
     last = log[-1]
     return Template(WORDS.read_text("utf-8")).substitute(
@@ -61,10 +64,13 @@ def card(
         command=f'    make train ARGS="--corpus DIR --minutes {round(last["seconds"] / 60)}"',
         time=f"{last['seconds'] / 3600:.1f} hours",
         machine=escape(machine),
+        began=escape(began),
         tokens=f"{last['tokens'] / 1e6:.1f}",
         steps=f"{last['step']:,}",
         peak=f"{PEAK:g}",
         decay=f"{DECAY_PART:.0%}",
+        quips=_written("quips"),
+        asks=_written("asks"),
         phases=_phases(config),
         bits=_bits(evaluation["bits_per_byte"]),
         int8=_int8(evaluation),
@@ -120,7 +126,12 @@ def _phases(config: GrokConfig) -> str:
         )
         for phase in PHASES
     ]
-    return table(("until", "tokens a row", "tokens a step", "text"), rows)
+    return table(("until this share of the time", "tokens a row", "tokens a step", "text"), rows)
+
+
+def _written(kind: str) -> int:
+    """Lines of a kind that were written for the voices."""
+    return sum(len(topic[kind]) for topic in (*VOICES["topics"].values(), VOICES["general"]))
 
 
 def _bits(bits: Mapping[str, float]) -> str:
@@ -134,7 +145,9 @@ def _bits(bits: Mapping[str, float]) -> str:
 def _int8(evaluation: Report) -> str:
     if "int8_cost" not in evaluation:
         return ""
-    return f"\nRounding the weights to int8 costs {evaluation['int8_cost']:.4f} bits per byte.\n"
+    cost = evaluation["int8_cost"]
+    told = f"{cost:.4f}" if abs(cost) >= 5e-5 else "less than 0.0001"
+    return f"\nRounding the weights to int8 costs {told} bits per byte.\n"
 
 
 def _shares(shares: Mapping[str, float]) -> str:
@@ -173,6 +186,11 @@ def main() -> int:
         help="folder with evaluation.json, replies.json and run/log.jsonl (%(default)s)",
     )
     parser.add_argument("--machine", required=True, help="what it was trained on, in words")
+    parser.add_argument(
+        "--began",
+        default="It began with random weights.",
+        help="a sentence on what the run began with, if with a model (default: %(default)s)",
+    )
     options = parser.parse_args()
     try:
         log = read_run(options.work / "run")
@@ -180,7 +198,8 @@ def main() -> int:
             json.loads((options.work / name).read_text("utf-8"))
             for name in ("evaluation.json", "replies.json")
         )
-        text = card(read_config(options.model), evaluation, replies, log, options.machine)
+        texts = options.machine, options.began
+        text = card(read_config(options.model), evaluation, replies, log, *texts)
     except (LogError, CheckpointError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -28,7 +28,7 @@ from training.tokenizer import END, train_tokenizer
 WORK = Path(__file__).parent / "work"
 CODE = (
     *("corpus.py", "dataset.py", "phrases.toml", "pools.py"),
-    *("tokenizer.py", "transcripts.py", "wit.py"),
+    *("tokenizer.py", "transcripts.py", "voices.py", "voices.toml", "wit.py"),
 )
 """The files that decide what the tokens are."""
 

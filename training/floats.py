@@ -11,27 +11,60 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.experimental.layout import Layout, with_layout_constraint
 
 
 @jax.custom_vjp
 def dot(x: Array, w: Array) -> Array:
-    """float32 `x` [rows, K] @ `w` [K, N], multiplied in bfloat16, summed in float32.
+    """float32 `x` [rows, K] @ `w` [K, N], multiplied in bfloat16, summed in float32; so are the
+    products that give the gradients.
 
-    On processors with matrix units (AMX, tensor cores) this is several times as fast as float32.
-    The weight's gradient contracts rows with rows, a form for which XLA has no such kernel on a
-    CPU: it stays float32.
+    On processors with matrix units (AMX, AVX-512 BF16, tensor cores) this is up to several times
+    as fast as float32.
     """
-    return _bfloat16(x, w, ((1,), (0,)))
+    return _rows_by_columns(x, w)
 
 
-def _bfloat16(x: Array, y: Array, axes: tuple[tuple[int], tuple[int]]) -> Array:
+@jax.custom_vjp
+def transposed_dot(h: Array, table: Array) -> Array:
+    """float32 `h` [..., D] times the transposed `table` [V, D], multiplied as `dot` does."""
+    return _rows_by_rows(h, table)
+
+
+def _product(x: Array, y: Array, axis: int) -> Array:
     x, y = x.astype(jnp.bfloat16), y.astype(jnp.bfloat16)
+    axes = ((x.ndim - 1,), (axis,))
     return jax.lax.dot_general(x, y, (axes, ((), ())), preferred_element_type=jnp.float32)
+
+
+def _rows_by_columns(x: Array, y: Array) -> Array:
+    return _product(x, y, 0)
+
+
+def _rows_by_rows(x: Array, y: Array) -> Array:
+    return _product(x, y, 1)
+
+
+def _columns_by_columns(x: Array, y: Array) -> Array:
+    """x [..., M], y [..., N] -> [M, N].
+
+    Left to itself XLA contracts the rows where they lie, for which it has no fast kernel on a
+    CPU; transposed in memory first, it takes half the time.
+    """
+    x, y = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
+    transposed = x.astype(jnp.bfloat16).T
+    if jax.default_backend() == "cpu":
+        transposed = with_layout_constraint(transposed, Layout((0, 1)))
+    return _rows_by_columns(transposed, y)
 
 
 dot.defvjp(
     lambda x, w: (dot(x, w), (x, w)),
-    lambda saved, dy: (_bfloat16(dy, saved[1], ((1,), (1,))), saved[0].T @ dy),
+    lambda saved, dy: (_rows_by_rows(dy, saved[1]), _columns_by_columns(saved[0], dy)),
+)
+transposed_dot.defvjp(
+    lambda h, table: (transposed_dot(h, table), (h, table)),
+    lambda saved, dy: (_rows_by_columns(dy, saved[1]), _columns_by_columns(dy, saved[0])),
 )
 
 

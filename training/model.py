@@ -17,8 +17,9 @@ from grok_app.model.grok import Index, Memory, Strategy, forward
 from grok_app.model.sharding import shard_of
 from training.attention import attend_causal
 from training.experts import imbalance, mix_by_capacity
+from training.floats import transposed_dot
 
-BALANCE = 0.01  # weight of the loss that keeps all experts in use
+BALANCE = 0.02  # weight of the loss that keeps all experts in use
 DRIFT = 1e-4  # weight of the loss that keeps logits from drifting away together
 
 
@@ -34,7 +35,7 @@ def logits_of(
         return attend_causal(q, k, v, config.attn_output_multiplier), memory
 
     mix = partial(mix_by_capacity, experts=config.num_experts)
-    strategy = Strategy(attend, mix, unrolled=True)
+    strategy = Strategy(attend, mix, unembed=transposed_dot, unrolled=True)
     positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
     shard = shard_of(config, devices=1)
     logits, _, routing = forward(params, config, shard, tokens, positions, None, strategy)

@@ -2,7 +2,7 @@
 
 plain           conversations as lines `A: ...` and `B: ...`, as evaluation reads them
 dialogues-<n>   the same with varied labels, preambles and examples, a variant each
-wit-<n>         definitions, quips and tales as conversations, a variant each
+wit-<n>         definitions, quips, tales and first words as conversations, a variant each
 prose           books
 held-<source>   the first turns of conversations held out, as `plain`
 held-prose      books held out
@@ -28,11 +28,25 @@ from training.corpus import (
     read_dialogues,
     read_prose,
 )
-from training.transcripts import kinds_of, transcript, variations
+from training.transcripts import (
+    EXAMPLE_TURNS,
+    draw_names,
+    introduce,
+    kinds_of,
+    transcript,
+    variations,
+)
+from training.voices import meetings, voiced
 from training.wit import SHORT_TEXTS, witty_turns
 
 HELD_TURNS = 16
 MEGABYTE = 1_000_000
+
+SOURCE_WEIGHTS = {"persona-chat": 2.0, "topical-chat": 2.0, "schema-guided": 0.75}
+"""How often a conversation of a source comes in a pool, on average; those not named, once.
+
+The sources differ much in size, and bits per byte are asked of each alike.
+"""
 
 Pools = dict[str, Callable[[], Iterable[str]]]
 """The documents of each pool, made anew at each call."""
@@ -61,35 +75,52 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
     """Reads the corpus into pools, the same ones for the same recipe. Raises CorpusError."""
     conversations = list(tqdm(read_dialogues(corpus), "reading dialogues", unit=""))
     passages = list(tqdm(read_prose(corpus), "reading prose", unit=""))
+    rng = Random(recipe.seed)
     talks = [
-        (kinds_of(conversation.source, turns), turns)
+        (kinds_of(conversation.source), turns)
         for conversation in conversations
         if not conversation.held_out
-        for turns in clean_turns(conversation.turns)
+        for turns in clean_turns(conversation.turns) * _times(conversation.source, rng)
     ]
-    Random(recipe.seed).shuffle(talks)
+    rng.shuffle(talks)
     told = tqdm([passage for passage in passages if not passage.held_out], "wit", unit="")
-    witty = [((kind,), turns) for kind, turns in witty_turns(told, Random(recipe.seed))]
+    made = chain(witty_turns(told, Random(recipe.seed)), meetings(Random(recipe.seed)))
+    witty = [((kind,), turns) for kind, turns in made]
     examples = defaultdict(list)
-    for kinds, turns in chain(talks, witty):
-        for kind in set(kinds):
-            examples[kind].append(turns)
+    for kinds, turns in talks:
+        for kind in sorted(set(kinds)):
+            examples[kind].append(voiced(turns[:EXAMPLE_TURNS], kind, rng))
+    for (kind,), turns in witty:
+        examples[kind].append(turns)
 
-    def varied(texts: Sequence[tuple[tuple[str, ...], list[str]]], variant: int) -> Iterator[str]:
+    def varied(
+        texts: Sequence[tuple[tuple[str, ...], list[str]]], variant: int, *, voice: bool
+    ) -> Iterator[str]:
         rng = Random(f"{recipe.seed} {variant}")
         for kinds, turns in rng.sample(texts, len(texts)):
-            yield from variations(turns, kinds, examples, rng)
+            yield from variations(turns, kinds, examples, rng, voice=voice)
 
-    pools: Pools = {"plain": lambda: (transcript(turns) for _, turns in talks)}
+    pools: Pools = {"plain": partial(_plain, [turns for _, turns in talks], recipe.seed)}
     for variant in range(recipe.variants):
-        pools[f"dialogues-{variant}"] = partial(varied, talks, variant)
-        pools[f"wit-{variant}"] = partial(varied, witty, variant)
+        pools[f"dialogues-{variant}"] = partial(varied, talks, variant, voice=True)
+        pools[f"wit-{variant}"] = partial(varied, witty, variant, voice=False)
     books = [passage for passage in passages if passage.source not in SHORT_TEXTS]
     pools["prose"] = partial(_books, books, recipe.prose_megabytes, recipe.seed)
     for source in sorted({conversation.source for conversation in conversations}):
         pools[f"held-{source}"] = partial(_held_dialogues, conversations, source)
     pools["held-prose"] = lambda: (clean_prose(book.text) for book in books if book.held_out)
     return pools
+
+
+def _plain(talks: Iterable[Sequence[str]], seed: int) -> Iterator[str]:
+    rng = Random(seed)
+    return (transcript(introduce(turns, draw_names(rng))) for turns in talks)
+
+
+def _times(source: str, rng: Random) -> int:
+    """How often a conversation of the source comes: its weight, rounded at random."""
+    weight = SOURCE_WEIGHTS.get(source, 1.0)
+    return int(weight) + (rng.random() < weight % 1)
 
 
 def _books(books: Iterable[Passage], megabytes: float, seed: int) -> Iterator[str]:

@@ -30,6 +30,7 @@ class State:
         step: updates made.
         tokens: tokens trained on.
         seconds: time spent training.
+        decayed: whether its learning rate has begun to fall.
     """
 
     params: Params
@@ -37,11 +38,16 @@ class State:
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    decayed: bool = False
 
     @classmethod
     def new(cls, config: GrokConfig, seed: int = 0) -> State:
-        """A run that has not begun."""
-        params = random_parameters(config, seed)
+        """A run that has not begun, with random parameters."""
+        return cls.of(random_parameters(config, seed))
+
+    @classmethod
+    def of(cls, params: Params) -> State:
+        """A run that has not begun, with these parameters."""
         return cls(params, optimizer().init(params))
 
     @classmethod
@@ -54,19 +60,19 @@ class State:
         expected = jax.eval_shape(lambda: _tree(cls.new(config)))
         shapes, structure = jax.tree.flatten(expected)
         with np.load(path) as file:
-            step, tokens, seconds = file["counters"]
+            step, tokens, seconds, decayed = file["counters"]
             leaves = [file[f"arr_{i}"] for i in range(len(file.files) - 1)]
         if [leaf.shape for leaf in leaves] != [leaf.shape for leaf in shapes]:
             raise StateError(
                 f"{path} is of a model of other sizes: remove it, or name another --work folder"
             )
         params, moments = jax.tree.unflatten(structure, map(jnp.asarray, leaves))
-        return cls(params, moments, int(step), int(tokens), float(seconds))
+        return cls(params, moments, int(step), int(tokens), float(seconds), bool(decayed))
 
     def save(self, path: Path) -> None:
         """Writes the state; a crash in the middle leaves the previous one."""
         leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(_tree(self))]
-        counters = np.array([self.step, self.tokens, self.seconds])
+        counters = np.array([self.step, self.tokens, self.seconds, self.decayed])
         half = path.with_suffix(".half")
         with half.open("wb") as file:
             np.savez(file, *leaves, counters=counters)

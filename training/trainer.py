@@ -15,13 +15,14 @@ import numpy as np
 import optax
 from jax import Array
 
+from grok_app.checkpoint.folder import Checkpoint
 from grok_app.model.config import GrokConfig
 from training.batches import Batches, sufficient
 from training.model import loss
 from training.optimizer import DECAY_PART, learning_rate, optimizer
 from training.progress import Progress
 from training.state import State
-from training.weights import Params
+from training.weights import Params, exported_parameters
 
 SAVE_EVERY = 300.0  # seconds
 
@@ -49,7 +50,7 @@ class Phase:
         return Batches(data, mixture, rows=max(1, self.tokens // length), length=length)
 
 
-_BROAD = {"plain": 0.25, "dialogues": 0.55, "wit": 0.06, "prose": 0.14}
+_BROAD = {"plain": 0.32, "dialogues": 0.57, "wit": 0.06, "prose": 0.05}
 _TALK = {"plain": 0.3, "dialogues": 0.6, "wit": 0.1}
 
 PHASES = (  # short rows first: they are quicker, and teach most
@@ -89,6 +90,9 @@ def train(
     with closing(Progress(folder / "log.jsonl", state, budget)) as progress:
         while state.seconds < budget and not stopped():
             started, spent = clock(), state.seconds / budget
+            if spent >= 1 - DECAY_PART and not state.decayed:
+                state.save(folder / "stable.npz")
+                state.decayed = True
             draw = next(b for b, phase in zip(batches, PHASES, strict=True) if spent < phase.until)
             rate, batch = learning_rate(state.step, spent), draw(state.step)
             state.params, state.moments, metrics = update(
@@ -99,8 +103,6 @@ def train(
             state.tokens += batch[:, 1:].size
             state.seconds += clock() - started
             progress.add(state, metrics, rate, batch.shape[1] - 1)
-            if spent < 1 - DECAY_PART <= state.seconds / budget:
-                state.save(folder / "stable.npz")
             if clock() - saved > SAVE_EVERY:
                 state.save(folder / "state.npz")
                 saved = clock()
@@ -108,8 +110,10 @@ def train(
     return state
 
 
-def resume(config: GrokConfig, minutes: float, folder: Path) -> State:
-    """The saved state of the run in `folder`, a new one where there is none.
+def resume(
+    config: GrokConfig, minutes: float, folder: Path, start: Checkpoint | None = None
+) -> State:
+    """The saved state of the run in `folder`; where there is none a new one, of `start` if given.
 
     A run whose learning rate has decayed further than a run of `minutes` would have it by then
     goes on from before its decay, where a higher rate still does good.
@@ -119,12 +123,13 @@ def resume(config: GrokConfig, minutes: float, folder: Path) -> State:
     """
     latest, stable = folder / "state.npz", folder / "stable.npz"
     if not latest.exists():
-        return State.new(config)
-    if stable.exists():
+        return State.of(exported_parameters(start)) if start else State.new(config)
+    state = State.load(latest, config)
+    if state.decayed and stable.exists():
         before = State.load(stable, config)
         if before.seconds < 60 * minutes * (1 - DECAY_PART):
             return before
-    return State.load(latest, config)
+    return state
 
 
 def _update(

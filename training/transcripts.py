@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 from training.corpus import NAME_GAP
+from training.voices import voiced
 
 PHRASES = tomllib.loads((Path(__file__).parent / "phrases.toml").read_text("utf-8"))
 PLAIN_LABELS = ("A", "B")
@@ -23,10 +24,9 @@ PART_CHARACTERS = (1500, 5000)
 
 PREAMBLE_SHARE = 0.75
 EXAMPLES_SHARE = 0.35  # of those with a preamble
+EXAMPLE_TURNS = 6  # at most
 PLAIN_LABELS_SHARE = 0.1
 NAMES_SHARE = 0.25
-ASKS_SHARE = 0.6
-"""From this share of questions among the replies on, the second speaker passes for a tutor."""
 
 
 def transcript(
@@ -37,15 +37,12 @@ def transcript(
     return f"{preamble}\n\n{lines}" if preamble else lines
 
 
-def kinds_of(source: str, turns: Sequence[str]) -> tuple[str, ...]:
-    """The kinds of preamble that tell the truth about the second speaker."""
+def kinds_of(source: str) -> tuple[str, ...]:
+    """The kinds of preamble that suit a source's conversations, the plainest first."""
     if source == "schema-guided":
         return ("assistant",)
-    kinds = ("friendly", "grok", "assistant") if source == "topical-chat" else ("friendly", "grok")
-    replies = turns[1::2]
-    if sum("?" in reply for reply in replies) >= ASKS_SHARE * len(replies):
-        return (*kinds, "tutor", "tutor")
-    return kinds
+    kinds = ("friendly", "grok", "grok", "tutor")
+    return (*kinds, "assistant" if source == "topical-chat" else "friendly")
 
 
 def variations(
@@ -53,21 +50,27 @@ def variations(
     kinds: Sequence[str],
     examples: Mapping[str, Sequence[Sequence[str]]],
     rng: Random,
+    *,
+    voice: bool,
 ) -> Iterator[str]:
     """The conversation in parts, each as a document with labels and preamble drawn from `rng`.
 
-    `examples` holds, for each kind, the conversations from which example turns are taken.
+    `examples` holds, for each kind, the conversations from which example turns are taken. With
+    `voice` the replies after a preamble are given the voice that it promises.
     """
     for part in _parts(turns, rng):
-        kind = rng.choice(kinds)
+        told = rng.random() < PREAMBLE_SHARE
+        kind = rng.choice(kinds) if told else kinds[0]
         labels = _draw_labels(kind, rng)
         preamble = ""
-        if rng.random() < PREAMBLE_SHARE:
+        if told:
             preamble = rng.choice(PHRASES["preambles"][kind])
             preamble = preamble.format(user=labels[0], grok=labels[1])
+            part = voiced(part, kind, rng) if voice else part
             if rng.random() < EXAMPLES_SHARE:
                 example = rng.choice(examples[kind])
-                part = [*example[: 2 * min(rng.randint(1, 3), len(example) // 2)], *part]
+                pairs = min(rng.randint(1, EXAMPLE_TURNS // 2), len(example) // 2)
+                part = [*example[: 2 * pairs], *part]
         careless = rng.random() < 0.5  # people type as they like, but the replies are good English
         said = [
             turn if careless and index % 2 == 0 else polish(turn)
@@ -136,7 +139,7 @@ def _draw_labels(kind: str, rng: Random) -> tuple[str, str]:
     if lot < PLAIN_LABELS_SHARE:
         return PLAIN_LABELS
     if lot < PLAIN_LABELS_SHARE + NAMES_SHARE:
-        return _draw_names(rng)
+        return draw_names(rng)
     return rng.choice(PHRASES["labels"]["user"]), rng.choice(PHRASES["labels"][kind])
 
 
@@ -145,11 +148,12 @@ def _names(labels: tuple[str, str], rng: Random) -> tuple[str, str]:
     known = (*PHRASES["labels"]["names"], "Grok")
     first, second = (
         label if label in known else drawn
-        for label, drawn in zip(labels, _draw_names(rng), strict=True)
+        for label, drawn in zip(labels, draw_names(rng), strict=True)
     )
     return first, second
 
 
-def _draw_names(rng: Random) -> tuple[str, str]:
+def draw_names(rng: Random) -> tuple[str, str]:
+    """Two names of people."""
     first, second = rng.sample(PHRASES["labels"]["names"], 2)
     return first, second

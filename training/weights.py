@@ -1,10 +1,11 @@
-"""The parameters in training: made at random, and written as a checkpoint of the released form."""
+"""The parameters in training: random or of a checkpoint at first, exported in the released form."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
+from grok_app.checkpoint.folder import Checkpoint
 from grok_app.checkpoint.stored import StoredWeight
 from grok_app.checkpoint.tensor_writer import write_tensor
 from grok_app.model.config import GrokConfig
@@ -29,14 +31,33 @@ def random_parameters(config: GrokConfig, seed: int = 0) -> Params:
     So depth adds little to the residual stream at first.
     """
     rng = np.random.default_rng(seed)
+    return _params(config, lambda p, _: _random(rng, p, config))
+
+
+def exported_parameters(checkpoint: Checkpoint) -> Params:
+    """The parameters of a model that `export` wrote, or of any of the released form."""
+
+    def floats(p: Parameter, layer: int) -> np.ndarray:
+        stored = checkpoint.tensors[p, layer]
+        weight = stored.weight.view().astype(np.float32)
+        if stored.scales is None:
+            return weight
+        scales = stored.scales.view().astype(np.float32)
+        return weight * np.repeat(scales, weight.shape[-2] // scales.shape[-2], axis=-2)
+
+    return _params(checkpoint.config, floats)
+
+
+def _params(config: GrokConfig, array: Callable[[Parameter, int], np.ndarray]) -> Params:
+    """The tree of what `array` gives for each parameter and layer."""
     tree: Params = {}
     for p in parameters(config):
         if p.layered:
-            layers = [_random(rng, p, config) for _ in range(config.num_layers)]
+            layers = [array(p, layer) for layer in range(config.num_layers)]
             of_experts = len(p.shape) == 3
             value: Any = FloatStack(tuple(tuple(a) if of_experts else a for a in layers))
         else:
-            value = _random(rng, p, config)
+            value = array(p, 0)
         tree.setdefault(p.module, {})[p.name] = value
     return jax.tree.map(jnp.asarray, tree)
 
