@@ -12,7 +12,7 @@ STATE := $(WORK)/run/state.npz
 
 .PHONY: help
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: run
 run: $(VENV)/requirements.installed ## serve the chat on http://127.0.0.1:7860
@@ -22,6 +22,11 @@ run: $(VENV)/requirements.installed ## serve the chat on http://127.0.0.1:7860
 test: $(DEV) ## run all tests, those in a real browser too
 	@$(PY) tests/chromium.py
 	@$(PY) -m pytest $(ARGS)
+
+.PHONY: screenshots
+screenshots: $(DEV) ## take the pictures of the README
+	@$(PY) tests/chromium.py
+	@$(PY) -m tests.screenshots
 
 .PHONY: lint
 lint: $(DEV) ## check style, format and types

@@ -29,7 +29,7 @@ from grok_app.checkpoint.plan import default_dtype
 from grok_app.engine.load import cache_folder
 from grok_app.engine.runner import CHUNKS
 from grok_app.kernels import build
-from grok_app.model.cache import KVCache, empty_cache
+from grok_app.model.cache import KVCache, empty_cache, stored_type
 from grok_app.model.config import GROK_1, GrokConfig
 from grok_app.model.grok import extend
 from grok_app.model.parameters import parameters
@@ -213,7 +213,7 @@ def prefill(config: GrokConfig, params: Any, dtype: str, limits: Limits) -> Row:
 
 def _cache(config: GrokConfig, slots: int, length: int, dtype: str) -> KVCache:
     make = partial(empty_cache, config.num_layers, slots, config.num_kv_heads, length)
-    cache = make(config.key_size, jnp.dtype(dtype))
+    cache = make(config.key_size, stored_type(dtype))
     return replace(cache, visible=jnp.ones_like(cache.visible))
 
 
@@ -222,7 +222,7 @@ def layer_bytes(config: GrokConfig, dtype: str, experts: float, keys: int) -> fl
     layer = [p for p in parameters(config) if p.layered]
     expert = sum(p.nbytes / config.num_experts for p in layer if len(p.shape) == 3)
     rest = sum(p.nbytes for p in layer if len(p.shape) < 3)
-    key = 2 * config.num_kv_heads * config.key_size * jnp.dtype(dtype).itemsize
+    key = 2 * config.num_kv_heads * config.key_size * stored_type(dtype).itemsize
     return experts * expert + rest + keys * key
 
 

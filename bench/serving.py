@@ -18,12 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 
 import grok_app
-from bench.machine import median_seconds
 from grok_app.chat import Turn, build_prompt, load_personas
 from grok_app.engine.slots import MOST_STEPS
 
@@ -212,25 +212,38 @@ def newcomer(engine: grok_app.Engine, talkers: int, length: int) -> dict[str, fl
     }
 
 
-def outside(engine: grok_app.Engine, people: int) -> float:
-    """The share of a step's time that is spent outside the compiled program.
+def outside(engine: grok_app.Engine, dispatches: int = 50) -> dict[str, float]:
+    """Of the time a step of one person's reply takes, the part spent outside the compiled program.
 
-    The program alone is timed on the engine's own runner, while the engine has nothing to do.
+    The same steps are timed twice, as attention takes longer the longer the text: through the
+    engine, and on the engine's own runner, dispatched in a row, while the engine is idle.
     """
-    runner = engine._runner
-    together = people / busy(engine, people)  # seconds a step
-    for generation in [
-        engine.generate([5 + i] * 20, max_tokens=2, temperature=3.0) for i in range(people)
-    ]:
-        list(generation)  # leaves a conversation in each slot
+    steps = dispatches * MOST_STEPS
+    seed = next(seed for seed in range(20) if len(_reply_times(engine, seed, steps + 2)) > steps)
+    runner, alone, together = engine._runner, [], []
+    for _ in range(5):
+        times = _reply_times(engine, seed, steps + 2)
+        together.append((times[-1] - times[1]) / steps)
+        _reply_times(engine, seed, 2)  # leaves the conversation in a slot
+        slots = np.flatnonzero(np.asarray(runner.slots.position) < runner.slots.cache.length)
+        started = time.monotonic()
+        for _ in range(dispatches):
+            made = runner.decode(slots.tolist(), MOST_STEPS)
+        jax.block_until_ready(made)
+        alone.append((time.monotonic() - started) / steps)
+    step, program = statistics.median(together), statistics.median(alone)
+    return {
+        "step_ms": round(1000 * step, 2),
+        "program_ms": round(1000 * program, 2),
+        "share": round(1 - program / step, 3),
+    }
 
-    slots = np.flatnonzero(np.asarray(runner.slots.position) < runner.slots.cache.length).tolist()
-    assert len(slots) == people, "a text ended early"
 
-    def work() -> None:
-        jax.block_until_ready(runner.decode(slots, MOST_STEPS).sampled.token)
-
-    return 1 - median_seconds(work, 9) / MOST_STEPS / together
+def _reply_times(engine: grok_app.Engine, seed: int, length: int) -> list[float]:
+    """When each token of a reply arrives."""
+    settings: Any = {"max_tokens": length, "temperature": 3.0, "seed": seed}
+    with engine.generate([5] * 20, **settings) as generation:
+        return [time.monotonic() for _ in generation]
 
 
 def main() -> None:
@@ -247,12 +260,14 @@ def main() -> None:
     crowds = [crowd(engine, people, options.seconds) for people in (1, 4, 16, 64)]
     for name in crowds[0]:
         print(f"{name.replace('_', ' '):18}" + "".join(f"{row[name]:>10}" for row in crowds))
-    one, sixteen = (statistics.median(busy(engine, n) for _ in range(5)) for n in (1, 16))
+    # In turn, as the machine's own speed may change from one second to the next.
+    pairs = [(busy(engine, 1), busy(engine, 16)) for _ in range(7)]
+    one, sixteen = (statistics.median(speeds) for speeds in zip(*pairs, strict=True))
     figures = {
         "one_tokens_per_s": round(one, 1),
         "sixteen_tokens_per_s": round(sixteen, 1),
-        "sixteen_over_one": round(sixteen / one, 2),
-        "outside_for_one": round(outside(engine, 1), 3),
+        "sixteen_over_one": round(statistics.median(many / few for few, many in pairs), 2),
+        "outside_for_one": outside(engine),
         "history": history(engine, 800, 7),
         "newcomer": newcomer(engine, 4, 900),
     }
