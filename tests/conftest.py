@@ -10,6 +10,8 @@ os.environ["XLA_FLAGS"] = (
 )
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +67,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
 def app_url(server: AppProcess) -> str:
     """Where the app serves."""
     return server.url
+
+
+@pytest.fixture(scope="session")
+def slow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the default model talks so slowly that a test can always break in.
+
+    In bfloat16 a CPU makes some ten tokens a second, and this copy knows no end of a text.
+    """
+    folder = tmp_path_factory.mktemp("slow")
+    endless = shutil.copytree(ROOT / "assets" / "nano", folder / "endless")
+    config = json.loads((endless / "config.json").read_text("utf-8"))
+    config["eos_token"] = config["vocab_size"] - 1
+    (endless / "config.json").write_text(json.dumps(config), "utf-8")
+    options = ("--checkpoint", str(endless), "--dtype", "bfloat16", "--no-native", "--slots", "2")
+    with AppProcess(folder / "log", *options) as app:
+        app.wait_until_ready()
+        yield app.url
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,13 @@
 """Replies side by side in a real browser, made by the real model."""
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from tests.browser.test_chat_page import DESK, PHONE, bot, done, open_page, send, user
+
+WORDS = re.compile(r"\w+ \w+")
 
 
 @pytest.fixture
@@ -87,14 +91,19 @@ def test_the_kept_reply_is_the_conversations_and_another_its_version(compare: Pa
     assert user(compare) == ["Hello", "What is love?"]
 
 
-def test_stop_keeps_what_there_is(compare: Page) -> None:
+def test_stop_keeps_what_there_is(page: Page, slow_url: str) -> None:
+    page.set_viewport_size(DESK)
+    open_page(page, slow_url)
+    open_tab(page)
     for number in range(2):
-        set_column(compare, number, "Raw completion", Seed="0")
-    ask(compare, "It was a dark night, and the captain")
-    compare.locator("#compare-message button.stop-button").click()
-    before = answered(compare)
-    compare.wait_for_timeout(500)
-    assert answered(compare) == before
+        set_column(page, number, "Raw completion", Seed="0")
+    ask(page, "It was a dark night, and the captain")
+    for column in columns(page).all():
+        expect(column.locator(".compared-reply").first).to_contain_text(WORDS)
+    page.locator("#compare-message button.stop-button").click()
+    before = answered(page)
+    page.wait_for_timeout(500)
+    assert answered(page) == before
 
 
 def test_what_cannot_be_answered_is_said(compare: Page) -> None:

@@ -463,25 +463,26 @@ def test_a_replay_brings_a_persona_of_ones_own_along(talks: Page, context: Brows
     assert (user(other), bot(other)) == said
 
 
-def test_a_replay_can_be_stopped(talks: Page) -> None:
-    choose_persona(talks, "Raw completion")
-    open_settings(talks)
-    set_slider(talks, "max-tokens", 1024)
-    set_slider(talks, "temperature", 2)  # so hot that a text hardly ends by itself
-    talk(talks, "It was a dark night, and the captain")
-    recorded = json.loads(exported(talks, "Export"))
+def test_a_replay_can_be_stopped(page: Page, slow_url: str) -> None:
+    open_page(page, slow_url)
+    open_list(page)
+    choose_persona(page, "Raw completion")
+    open_settings(page)
+    set_slider(page, "max-tokens", 30)
+    talk(page, "It was a dark night, and the captain")
+    recorded = json.loads(exported(page, "Export"))
     again = [dict(node) for node in recorded["nodes"]]
     again[0]["parent"], again[1]["parent"] = 1, 2
     import_text(
-        talks,
+        page,
         json.dumps(recorded | {"nodes": recorded["nodes"] + again, "leaf": 3}),
         "x.replay.json",
     )
-    talks.locator("#message button.stop-button").click()
-    expect(talks.locator("#message button.submit-button")).to_be_visible()
-    talks.wait_for_timeout(500)
-    expect(talks.locator("#chat [data-testid=user]")).to_have_count(1)
-    expect(talks.locator("#status")).not_to_contain_text("other words")
+    page.locator("#message button.stop-button").click()
+    expect(page.locator("#message button.submit-button")).to_be_visible()
+    page.wait_for_timeout(500)
+    expect(page.locator("#chat [data-testid=user]")).to_have_count(1)
+    expect(page.locator("#status")).not_to_contain_text("other words")
 
 
 def test_a_replay_on_another_model_says_so(

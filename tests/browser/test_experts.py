@@ -14,9 +14,7 @@ from tests.browser.test_chat_page import (
     choose_persona,
     done,
     open_page,
-    open_settings,
     send,
-    set_slider,
 )
 
 LAYERS, EXPERTS = 6, 8
@@ -59,27 +57,20 @@ def test_before_any_reply_there_is_an_explanation(experts: Page) -> None:
     assert set(experts.locator("#experts .map td").all_inner_texts()) == {""}
 
 
-def test_the_map_grows_while_a_reply_streams(experts: Page) -> None:
-    choose_persona(experts, "Raw completion")
-    open_settings(experts)
-    set_slider(experts, "max-tokens", 1000)
-    set_slider(experts, "temperature", 2)  # so hot that a text hardly ends by itself
-    send(experts, "It was a dark night, and the captain")
-    # In one go, for a reply of a thousand tokens takes but a second.
-    experts.wait_for_function(
-        """() => {
-            const stop = document.querySelector("#message button.stop-button");
-            const begun = document.querySelectorAll("#experts [role=option]").length > 5;
-            if (begun && stop) stop.click();
-            return begun && stop;
-        }"""
-    )
-    done(experts)
-    assert "" not in experts.locator("#experts .map td").all_inner_texts()
-    before = tokens(experts)
-    assert len(before) < 1000
-    experts.wait_for_timeout(500)
-    assert tokens(experts) == before
+def test_the_map_grows_while_a_reply_streams(page: Page, slow_url: str) -> None:
+    page.set_viewport_size(DESK)
+    open_page(page, slow_url)
+    open_panel(page)
+    choose_persona(page, "Raw completion")
+    send(page, "It was a dark night, and the captain")
+    expect(page.locator("#experts [role=option]").nth(5)).to_be_attached()
+    page.locator("#message button.stop-button").click()
+    done(page)
+    assert "" not in page.locator("#experts .map td").all_inner_texts()
+    before = tokens(page)
+    assert len(before) < 200
+    page.wait_for_timeout(500)
+    assert tokens(page) == before
 
 
 def test_a_token_tells_its_experts_by_pointer_and_keyboard(experts: Page) -> None:

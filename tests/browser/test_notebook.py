@@ -185,25 +185,26 @@ def test_an_edit_takes_the_tint_of_what_follows(notebook: Page) -> None:
     assert words(notebook).count() > 5
 
 
-def test_stop_and_typing_end_it(notebook: Page, app_url: str) -> None:
-    settings(notebook, 1000, 2)  # so hot that the model hardly ends it by itself
-    area(notebook).fill(NIGHT)
-    press(notebook, "Continue")
-    expect(words(notebook).nth(3)).to_be_attached()
-    press(notebook, "Stop")
-    ended(notebook, "stopped")
-    engine_is_idle(notebook, app_url)
-    kept = text(notebook)
-    notebook.wait_for_timeout(500)
-    assert text(notebook) == kept
-    many = words(notebook).count()
-    press(notebook, "Continue")
-    expect(words(notebook).nth(many + 2)).to_be_attached()
-    area(notebook).press("Control+Home")
-    notebook.keyboard.type("So: ")
-    ended(notebook, "stopped")
-    assert text(notebook).startswith("So: " + kept)
-    engine_is_idle(notebook, app_url)
+def test_stop_and_typing_end_it(page: Page, slow_url: str) -> None:
+    open_page(page, slow_url)
+    open_notebook(page)
+    area(page).fill(NIGHT)
+    press(page, "Continue")
+    expect(words(page).nth(3)).to_be_attached()
+    press(page, "Stop")
+    ended(page, "stopped")
+    engine_is_idle(page, slow_url)
+    kept = text(page)
+    page.wait_for_timeout(500)
+    assert text(page) == kept
+    many = words(page).count()
+    press(page, "Continue")
+    expect(words(page).nth(many + 2)).to_be_attached()
+    area(page).press("Control+Home")
+    page.keyboard.type("So: ")
+    ended(page, "stopped")
+    assert text(page).startswith("So: " + kept)
+    engine_is_idle(page, slow_url)
 
 
 def test_another_choice_while_it_grows(notebook: Page) -> None:
