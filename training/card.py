@@ -17,10 +17,13 @@ from typing import Any
 from grok_app.checkpoint.folder import read_config
 from grok_app.errors import CheckpointError
 from grok_app.model.config import GrokConfig
+from training.asides import EXCHANGES
 from training.corpus import HELD_OUT_EVERY
 from training.curve import LogError, draw, read_run
 from training.dataset import WORK
+from training.definitions import LINES as CYNIC
 from training.optimizer import DECAY_PART, PEAK
+from training.tales import LINES as TALES
 from training.trainer import PHASES
 from training.voices import VOICES
 
@@ -71,6 +74,10 @@ def card(
         decay=f"{DECAY_PART:.0%}",
         quips=_written("quips"),
         asks=_written("asks"),
+        exchanges_written=sum(len(entry["user"]) for entry in EXCHANGES),
+        answers=sum(len(entry["replies"]) for entry in EXCHANGES),
+        plots=len(TALES["plots"]),
+        definitions=sum(len(texts) for texts in _definitions()),
         phases=_phases(config),
         bits=_bits(evaluation["bits_per_byte"]),
         int8=_int8(evaluation),
@@ -132,6 +139,11 @@ def _phases(config: GrokConfig) -> str:
 def _written(kind: str) -> int:
     """Lines of a kind that were written for the voices."""
     return sum(len(topic[kind]) for topic in (*VOICES["topics"].values(), VOICES["general"]))
+
+
+def _definitions() -> Iterable[Sequence[str]]:
+    yield from CYNIC["words"].values()
+    yield from (kind["definitions"] for kind in CYNIC["kinds"].values())
 
 
 def _bits(bits: Mapping[str, float]) -> str:

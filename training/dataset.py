@@ -27,8 +27,20 @@ from training.tokenizer import END, train_tokenizer
 
 WORK = Path(__file__).parent / "work"
 CODE = (
-    *("corpus.py", "dataset.py", "phrases.toml", "pools.py"),
-    *("tokenizer.py", "transcripts.py", "voices.py", "voices.toml", "wit.py"),
+    *(
+        "asides.py",
+        "corpus.py",
+        "dataset.py",
+        "definitions.py",
+        "knowledge.py",
+        "pools.py",
+        "tales.py",
+    ),
+    *("tokenizer.py", "transcripts.py", "voices.py", "wit.py"),
+    *(
+        f"lines/{name}.toml"
+        for name in ("cynic", "exchanges", "knowledge", "memory", "phrases", "tales", "voices")
+    ),
 )
 """The files that decide what the tokens are."""
 

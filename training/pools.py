@@ -2,7 +2,7 @@
 
 plain           conversations as lines `A: ...` and `B: ...`, as evaluation reads them
 dialogues-<n>   the same with varied labels, preambles and examples, a variant each
-wit-<n>         definitions, quips, tales and first words as conversations, a variant each
+wit-<n>         definitions, quips, tales, small talk, common knowledge in conversations, a variant each
 prose           books
 held-<source>   the first turns of conversations held out, as `plain`
 held-prose      books held out
@@ -20,6 +20,7 @@ from random import Random
 
 from tqdm import tqdm
 
+from training.asides import meetings
 from training.corpus import (
     Conversation,
     Passage,
@@ -28,6 +29,8 @@ from training.corpus import (
     read_dialogues,
     read_prose,
 )
+from training.knowledge import quizzes
+from training.tales import tales
 from training.transcripts import (
     EXAMPLE_TURNS,
     draw_names,
@@ -36,7 +39,7 @@ from training.transcripts import (
     transcript,
     variations,
 )
-from training.voices import meetings, voiced
+from training.voices import voiced
 from training.wit import SHORT_TEXTS, witty_turns
 
 HELD_TURNS = 16
@@ -84,7 +87,12 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
     ]
     rng.shuffle(talks)
     told = tqdm([passage for passage in passages if not passage.held_out], "wit", unit="")
-    made = chain(witty_turns(told, Random(recipe.seed)), meetings(Random(recipe.seed)))
+    made = chain(
+        witty_turns(told, Random(recipe.seed)),
+        meetings(Random(recipe.seed)),
+        quizzes(Random(recipe.seed)),
+        (("storyteller", turns) for turns in tales(Random(recipe.seed))),
+    )
     witty = [((kind,), turns) for kind, turns in made]
     examples = defaultdict(list)
     for kinds, turns in talks:

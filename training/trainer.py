@@ -50,8 +50,8 @@ class Phase:
         return Batches(data, mixture, rows=max(1, self.tokens // length), length=length)
 
 
-_BROAD = {"plain": 0.32, "dialogues": 0.57, "wit": 0.06, "prose": 0.05}
-_TALK = {"plain": 0.3, "dialogues": 0.6, "wit": 0.1}
+_BROAD = {"plain": 0.26, "dialogues": 0.48, "wit": 0.22, "prose": 0.04}
+_TALK = {"plain": 0.26, "dialogues": 0.5, "wit": 0.24}
 
 PHASES = (  # short rows first: they are quicker, and teach most
     Phase(0.60, 1 / 4, 2048, _BROAD),

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
+from training.asides import interrupted, remembered
 from training.corpus import NAME_GAP
 from training.voices import voiced
 
-PHRASES = tomllib.loads((Path(__file__).parent / "phrases.toml").read_text("utf-8"))
+PHRASES = tomllib.loads((Path(__file__).parent / "lines" / "phrases.toml").read_text("utf-8"))
 PLAIN_LABELS = ("A", "B")
 
 PART_CHARACTERS = (1500, 5000)
@@ -27,6 +28,8 @@ EXAMPLES_SHARE = 0.35  # of those with a preamble
 EXAMPLE_TURNS = 6  # at most
 PLAIN_LABELS_SHARE = 0.1
 NAMES_SHARE = 0.25
+INTERRUPTED_SHARE = 0.25  # of the corpus' conversations with a preamble
+REMEMBERED_SHARE = 0.15  # of the corpus' conversations
 
 
 def transcript(
@@ -66,11 +69,16 @@ def variations(
         if told:
             preamble = rng.choice(PHRASES["preambles"][kind])
             preamble = preamble.format(user=labels[0], grok=labels[1])
-            part = voiced(part, kind, rng) if voice else part
+            if voice:
+                part = voiced(part, kind, rng)
+                if rng.random() < INTERRUPTED_SHARE:
+                    part = interrupted(part, kind, rng)
             if rng.random() < EXAMPLES_SHARE:
                 example = rng.choice(examples[kind])
                 pairs = min(rng.randint(1, EXAMPLE_TURNS // 2), len(example) // 2)
                 part = [*example[: 2 * pairs], *part]
+        if voice and kind != "tutor" and rng.random() < REMEMBERED_SHARE:
+            part = remembered(part, rng)
         careless = rng.random() < 0.5  # people type as they like, but the replies are good English
         said = [
             turn if careless and index % 2 == 0 else polish(turn)

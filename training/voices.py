@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
-VOICES = tomllib.loads((Path(__file__).parent / "voices.toml").read_text("utf-8"))
+VOICES = tomllib.loads((Path(__file__).parent / "lines" / "voices.toml").read_text("utf-8"))
 
 QUIP_SHARE = 0.75  # of the replies on a known topic
 ASIDE_SHARE = 0.3  # of the others
 OPENER_SHARE = 0.15
 NOD_SHARE = 0.2
-MEETINGS = 600  # of each kind
 
 
 def voiced(turns: Sequence[str], kind: str, rng: Random) -> list[str]:
@@ -36,16 +35,6 @@ def voiced(turns: Sequence[str], kind: str, rng: Random) -> list[str]:
     return said
 
 
-def meetings(rng: Random) -> Iterator[tuple[str, list[str]]]:
-    """(kind of preamble, turns): first words to a machine, from greeting to good-bye."""
-    for kind in ("grok", "assistant", "tutor"):
-        exchanges = [entry for entry in VOICES["exchanges"] if entry["kind"] == kind]
-        for _ in range(MEETINGS):
-            some = sorted(rng.sample(range(len(exchanges)), rng.randint(1, len(exchanges))))
-            pairs = ((exchanges[at]["user"], exchanges[at]["replies"]) for at in some)
-            yield kind, [rng.choice(lines) for pair in pairs for lines in pair]
-
-
 def topic_of(text: str) -> dict[str, Any] | None:
     """The entry of voices.toml for what the text speaks of last, None if for nothing known."""
     named = _TOPIC_WORD.findall(text.lower())
@@ -53,7 +42,9 @@ def topic_of(text: str) -> dict[str, Any] | None:
 
 
 def _quip(said: str, reply: str, used: set[str], rng: Random) -> list[str]:
-    """The reply's first sentences and a line of wit on its topic or the other's."""
+    """The reply's first sentences and a line of wit on what was spoken of, but none on sorrow."""
+    if _SORROW.search(f"{said} {reply}".lower()):
+        return _sentences(reply)[:2]
     topic = topic_of(said) or topic_of(reply)
     opener = _some(VOICES["general"]["openers"], OPENER_SHARE, used, rng)
     if topic:
@@ -91,6 +82,11 @@ def _sentences(text: str) -> list[str]:
     return parts
 
 
+_SORROW = re.compile(
+    r"\b(?:died?|dead|death|dying|passed away|funeral|grave|killed|cancer|hospital|surgery|sick|ill"
+    r"|illness|sad|sorry|cry|crying|lonely|depressed|divorced?|lost|fired|hurts?|pain|suffer\w*"
+    r"|afraid|scared|worried|accident|war)\b"
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b(?:Dr|Mr|Ms|St)\.)(?<!\bMrs\.)\s+")
 _TOPIC_OF = {word: topic for topic in VOICES["topics"].values() for word in topic["words"]}
 _TOPIC_WORD = re.compile(rf"\b(?:{'|'.join(sorted(_TOPIC_OF, key=len, reverse=True))})\b")

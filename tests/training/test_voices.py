@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from training.corpus import is_rude
-from training.voices import VOICES, meetings, topic_of, voiced
+from training.voices import VOICES, topic_of, voiced
 
 TURNS = ["I have a dog.", "That is nice. I had one. It ran away.", "Oh no, poor thing", "yes"] * 2
 TOPICS = VOICES["topics"]
@@ -78,8 +78,6 @@ def test_every_line_is_fit_to_be_a_reply() -> None:
     texts = [*GENERAL["quips"], *GENERAL["asks"], *GENERAL["openers"], *GENERAL["nods"]]
     for topic in TOPICS.values():
         texts += [*topic["quips"], *topic["asks"]]
-    for entry in VOICES["exchanges"]:
-        texts += entry["replies"]
     for text in texts:
         assert text.isascii()
         assert text[0].isupper()
@@ -89,9 +87,7 @@ def test_every_line_is_fit_to_be_a_reply() -> None:
     assert all(ask.endswith("?") for topic in (*TOPICS.values(), GENERAL) for ask in topic["asks"])
 
 
-def test_meetings_begin_with_a_greeting_where_they_have_one() -> None:
-    made = list(meetings(Random(0)))
-    assert {kind for kind, _ in made} == {"grok", "assistant", "tutor"}
-    assert all(len(turns) % 2 == 0 for _, turns in made)
-    for kind, turns in made:
-        assert not any("Hello." in said for said in turns[2::2]), kind
+def test_a_wit_does_not_joke_about_sorrow() -> None:
+    turns = ["My dog died last night.", "Oh no. Poor dog. He was old. What now?"]
+    for seed in range(50):
+        assert voiced(turns, "grok", Random(seed))[1] == "Oh no. Poor dog."

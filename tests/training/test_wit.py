@@ -5,7 +5,8 @@ from __future__ import annotations
 from random import Random
 
 from training.corpus import Passage
-from training.wit import LONGEST_REPLY, witty_turns
+from training.definitions import LINES
+from training.wit import witty_turns
 
 DICTIONARY = """\
 PREFACE
@@ -39,11 +40,15 @@ quux
 
 
 def turns_of(source: str, text: str, title: str = "") -> list[tuple[str, str, str]]:
+    """What comes of one text, apart from the definitions that come anyhow."""
     passages = [Passage(source, title, text, held_out=False)]
+    made = {text for texts in LINES["words"].values() for text in texts}
+    made |= {text for kind in LINES["kinds"].values() for text in kind["definitions"]}
     return [
         (kind, question, answer)
         for kind, turns in witty_turns(passages, Random(0))
         for question, answer in zip(turns[::2], turns[1::2], strict=True)
+        if answer not in made
     ]
 
 
@@ -78,15 +83,3 @@ def test_what_is_rude_long_or_of_another_kind_is_left_out() -> None:
     assert turns_of("fortunes", "What a pile of shit.", "wisdom") == []
     assert turns_of("fortunes", "On and on. " * 30, "wisdom") == []
     assert turns_of("fortunes", "<nick> a line of chat", "knghtbrd") == []
-
-
-def test_tales_are_told_in_short_paragraphs_that_follow_one_another() -> None:
-    told = [f"In the year {number} the old house by the river stood empty." for number in range(8)]
-    book = "\n\n".join([*told[:4], "A long paragraph. " * 40, *told[4:]])
-    books = [Passage("books", "A Book", book, held_out=False)] * 40
-    tales = list(witty_turns(books, Random(0)))
-    assert tales
-    for kind, turns in tales:
-        assert kind == "storyteller"
-        assert turns[1::2] in (told[:4], told[4:])
-        assert all(len(turn) <= LONGEST_REPLY for turn in turns)

@@ -1,0 +1,90 @@
+"""Pairs of turns put into conversations: speakers keep their places, facts stay the same."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from training.asides import EXCHANGES, FACTS, interrupted, meetings, remembered
+from training.corpus import is_rude
+from training.transcripts import introduce
+
+KINDS = {"grok", "assistant", "storyteller", "cynic", "tutor"}
+TURNS = ["You: one", "Me: one", "You: two", "Me: two", "You: three"]
+
+
+def own(turns: list[str]) -> list[str]:
+    return [turn for turn in turns if turn in TURNS]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_an_exchange_parts_no_pair(kind: str) -> None:
+    exchanges = [
+        [user, reply]
+        for entry in EXCHANGES
+        if entry["kind"] == kind
+        for user in entry["user"]
+        for reply in entry["replies"]
+    ]
+    for seed in range(50):
+        turns = interrupted(TURNS, kind, Random(seed))
+        assert own(turns) == TURNS
+        pairs = [turns[at : at + 2] for at in range(0, len(turns), 2)]
+        assert all(pair in exchanges or pair[0] in TURNS for pair in pairs)
+        assert len(turns) in (len(TURNS) + 2, len(TURNS) + 4)
+
+
+def test_a_fact_is_told_before_it_is_asked_for_and_stays_the_same() -> None:
+    lines = {
+        part: {
+            line.format(fact=value): value
+            for fact in FACTS
+            for line in fact[part]
+            for value in fact["values"]
+        }
+        for part in ("told", "heard", "asked", "recalled")
+    }
+    for seed in range(100):
+        turns = remembered(TURNS, Random(seed))
+        assert own(turns) == TURNS
+        told = {lines["told"][turn]: at for at, turn in enumerate(turns) if turn in lines["told"]}
+        asked = {
+            lines["recalled"][reply]: at
+            for at, (turn, reply) in enumerate(pairwise(turns))
+            if turn in lines["asked"]
+        }
+        assert told.keys() == asked.keys()
+        assert all(told[value] < asked[value] for value in told)
+        assert all(at % 2 == 0 for at in (*told.values(), *asked.values()))
+
+
+def test_a_name_is_the_speakers_own() -> None:
+    fact = FACTS[0]
+    assert introduce([line.format(fact=fact["values"][0]) for line in fact["told"]], ("Ada", "Bo"))
+    for part in ("told", "heard", "recalled"):
+        for line in fact[part]:
+            (said,) = introduce([line.format(fact=fact["values"][0])], ("Ada", "Bo"))
+            assert "Ada" in said
+
+
+def test_meetings_begin_with_a_greeting_where_they_have_one() -> None:
+    made = list(meetings(Random(0)))
+    assert {kind for kind, _ in made} == KINDS
+    assert all(len(turns) % 2 == 0 for _, turns in made)
+    for kind, turns in made:
+        assert not any(said == "Hello." for said in turns[2::2]), kind
+
+
+def test_every_line_is_fit_to_be_a_reply() -> None:
+    texts = [reply for entry in EXCHANGES for reply in entry["replies"]]
+    texts += [line.format(fact="Ada") for fact in FACTS for line in fact["recalled"]]
+    for text in texts:
+        assert text.isascii()
+        assert text[0].isupper()
+        assert text[-1] in ".!?"
+        assert len(text) <= 180
+        assert not is_rude(text)
+    tutor = (reply for entry in EXCHANGES if entry["kind"] == "tutor" for reply in entry["replies"])
+    assert all(reply.endswith("?") for reply in tutor)

@@ -1,0 +1,38 @@
+"""A cynic's definitions of our own."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from random import Random
+
+from training.corpus import is_rude
+from training.definitions import LINES, ask_definition, definitions
+
+
+def test_every_definition_is_one_and_does_not_use_its_word() -> None:
+    of_words = [(word, text) for word, texts in LINES["words"].items() for text in texts]
+    of_kinds = [("", text) for kind in LINES["kinds"].values() for text in kind["definitions"]]
+    for word, text in of_words + of_kinds:
+        assert text.isascii()
+        assert text[0].isupper()
+        assert text[-1] in ".!?"
+        assert len(text) <= 140
+        assert not is_rude(text)
+        assert not word or not re.search(rf"\b{word}\b", text.lower()), text
+    assert max(Counter(text for _, text in of_words + of_kinds).values()) == 1
+
+
+def test_a_word_has_its_own_definitions_or_those_of_its_kind() -> None:
+    made = dict.fromkeys(answer for _, answer in definitions(Random(0)))
+    assert {text for texts in LINES["words"].values() for text in texts} <= made.keys()
+    own = set(LINES["words"])
+    for kind in LINES["kinds"].values():
+        assert not own & set(kind["words"])
+        own |= set(kind["words"])
+
+
+def test_a_question_has_the_article_that_the_word_needs() -> None:
+    asked = {ask_definition("owl", Random(seed)) for seed in range(100)}
+    assert "What is an owl?" in asked
+    assert "What is love?" in {ask_definition("love", Random(seed)) for seed in range(100)}

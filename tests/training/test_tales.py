@@ -1,0 +1,55 @@
+"""Tales: whatever fills a plot's slots, it stays the same to the end and reads as English."""
+
+from __future__ import annotations
+
+import re
+from random import Random
+
+import pytest
+
+from training.corpus import is_rude
+from training.tales import LINES, draw_cast, tales
+
+PLOTS = LINES["plots"]
+
+
+@pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot["beats"][0][0][:40])
+def test_a_plot_keeps_to_what_it_is_about(plot) -> None:
+    first, *rest = (" ".join(beat) for beat in plot["beats"])
+    for slot in plot["about"]:
+        own = re.compile(rf"{{[a-zA-Z_]*{slot}}}|{{name}}" if slot == "hero" else rf"{{\w*{slot}}}")
+        assert own.search(first), slot
+        assert sum(bool(own.search(beat)) for beat in rest) >= 1, slot
+    for beat in plot["beats"]:
+        for text in beat:
+            told = text.format_map(draw_cast(Random(text)))
+            assert told.isascii()
+            assert told[0].isupper() or told[0] == '"'
+            assert re.search(r'[.!?]"?$', told), told
+            assert 40 <= len(told) <= 260
+            assert not is_rude(told)
+
+
+def test_a_cast_is_of_one_mind_about_who_is_who() -> None:
+    for seed in range(300):
+        cast = draw_cast(Random(seed))
+        sex = cast["he"]
+        assert cast["hero"] in LINES["slots"]["heroes"][sex]
+        assert cast["name"] in LINES["slots"]["names"][sex]
+        assert cast["foe"] in LINES["slots"]["foes"][cast["foe_he"]]
+        assert cast["foe"] != cast["hero"]
+        assert cast["A_hero"].split()[0] == ("An" if cast["hero"][0] in "aeiou" else "A")
+        assert cast["in_place"].endswith(cast["a_place"])
+
+
+def test_tales_are_asked_for_by_what_is_in_them_and_told_to_their_end() -> None:
+    told = list(tales(Random(0)))
+    asked_for = [turns for turns in told if "about a" in turns[0]]
+    assert asked_for
+    for turns in told:
+        assert len(turns) % 2 == 0
+        assert min(len(plot["beats"]) for plot in PLOTS) <= len(turns) // 2
+    for turns in asked_for:
+        thing = re.search(r"about (an? [a-z ]+?)(?: and|,|[.?]?$)", turns[0])
+        assert thing, turns[0]
+        assert thing[1].split(" ", 1)[1] in turns[1], turns[:2]

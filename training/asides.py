@@ -1,0 +1,69 @@
+"""Pairs of turns put into conversations of the corpus.
+
+What is told is asked for later, which is a reason to remember it; and what people say to a
+machine comes at any point of a conversation, not only at its beginning.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+
+_LINES = Path(__file__).parent / "lines"
+FACTS = tomllib.loads((_LINES / "memory.toml").read_text("utf-8"))["facts"]
+EXCHANGES = tomllib.loads((_LINES / "exchanges.toml").read_text("utf-8"))["exchanges"]
+
+MEETINGS = 15  # for each exchange of a kind
+LONGEST_MEETING = 8  # exchanges
+SECOND_SHARE = 0.4  # of the conversations have two facts, or two exchanges, put in
+
+
+def meetings(rng: Random) -> Iterator[tuple[str, list[str]]]:
+    """(kind of preamble, turns): talks with a machine, from greeting to good-bye."""
+    for kind in dict.fromkeys(entry["kind"] for entry in EXCHANGES):
+        entries = range(len(_of_kind(kind)))
+        for _ in range(MEETINGS * len(entries)):
+            some = rng.sample(entries, rng.randint(1, min(LONGEST_MEETING, len(entries))))
+            pairs = (_exchange(kind, at, rng) for at in sorted(some))
+            yield kind, [turn for pair in pairs for turn in pair]
+
+
+def interrupted(turns: Sequence[str], kind: str, rng: Random) -> list[str]:
+    """The conversation with an exchange or two of the kind between its pairs of turns."""
+    entries = range(len(_of_kind(kind)))
+    pairs = _pairs(turns)
+    for at in rng.sample(entries, min(len(entries), 1 + (rng.random() < SECOND_SHARE))):
+        pairs.insert(rng.randint(0, len(turns) // 2), _exchange(kind, at, rng))
+    return [turn for pair in pairs for turn in pair]
+
+
+def remembered(turns: Sequence[str], rng: Random) -> list[str]:
+    """The conversation in which the first speaker tells a fact or two and is later told them."""
+    pairs, most = _pairs(turns), len(turns) // 2
+    for fact in rng.sample(FACTS, 1 + (rng.random() < SECOND_SHARE)):
+        value = rng.choice(fact["values"])
+        told, heard, asked, recalled = (
+            rng.choice(fact[part]).format(fact=value)
+            for part in ("told", "heard", "asked", "recalled")
+        )
+        first = rng.randint(0, most)
+        pairs.insert(first, [told, heard])
+        pairs.insert(rng.randint(first + 1, most + 1), [asked, recalled])
+        most += 2
+    return [turn for pair in pairs for turn in pair]
+
+
+def _pairs(turns: Sequence[str]) -> list[list[str]]:
+    """A turn of the first speaker and its reply each; the last one may lack the reply."""
+    return [list(turns[at : at + 2]) for at in range(0, len(turns), 2)]
+
+
+def _of_kind(kind: str) -> list[dict[str, list[str]]]:
+    return [entry for entry in EXCHANGES if entry["kind"] == kind]
+
+
+def _exchange(kind: str, at: int, rng: Random) -> list[str]:
+    entry = _of_kind(kind)[at]
+    return [rng.choice(entry["user"]), rng.choice(entry["replies"])]
