@@ -2,7 +2,7 @@
 
 plain           conversations as lines `A: ...` and `B: ...`, as evaluation reads them
 dialogues-<n>   the same with varied labels, preambles and examples, a variant each
-wit-<n>         definitions, quips, tales, small talk, common knowledge in conversations, a variant each
+wit-<n>         definitions, quips, tales, small talk, knowledge in conversations, a variant each
 prose           books
 held-<source>   the first turns of conversations held out, as `plain`
 held-prose      books held out
