@@ -51,7 +51,7 @@ def add_api(engine: Engine, personas: Sequence[Persona], limits: Limits) -> None
             for now in reply:
                 yield now.text
         except GrokError as error:
-            raise gr.Error(explain(error), print_exception=False) from error
+            raise gr.Error(explain(error, str), print_exception=False) from error
 
     gr.events.api(chat, api_name="chat", concurrency_limit=None, concurrency_id="replies")
 

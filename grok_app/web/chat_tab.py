@@ -203,7 +203,7 @@ class ChatTab:
         try:
             changed = before.edited(_index(event), original(str(event.value)))
         except ConversationError as error:
-            warn(error)
+            warn(error, language_of(request))
             changed = before
         if changed is not before and changed.turns[-1].role == "user":
             yield from self._reply(changed, before, wish, request)
@@ -221,11 +221,11 @@ class ChatTab:
 
     def on_replay(self, request: gr.Request, talk: str, own: str) -> Iterator[Updates]:
         """A conversation that was sent by somebody is made again, reply by reply."""
-        recorded = self._opened(talk)
+        recorded = self._opened(request, talk)
         again = replace(recorded, nodes=(), leaf=None)
         with suppress(ValueError, PersonaError):  # without them the visitor is told who is missing
             own = self.personas.joined(own, json.loads(talk).get("personas"))
-        yield self._shown(request, again) | self._persona_of(recorded, own)
+        yield self._shown(request, again) | self._persona_of(request, recorded, own)
         foreign = differing = 0
         for node in (recorded.nodes[index] for index in recorded.path):
             if node.role == "user":
@@ -235,7 +235,7 @@ class ChatTab:
                 try:
                     made = yield from self._made(again, node.made, own, request)
                 except GrokError as error:
-                    warn(error)
+                    warn(error, language_of(request))
                     yield self._shown(request, recorded) | self._quiet()
                     return
                 if made is None:
@@ -265,7 +265,7 @@ class ChatTab:
             made, own = self._wished(wish)
             yield from self._made(replace(talk, persona=made.persona), made, own, request)
         except GrokError as error:
-            warn(error)
+            warn(error, language_of(request))
             given_back = {self.message: gr.update(value=typed)} if typed else {}
             yield self._shown(request, before) | given_back
 
@@ -309,7 +309,7 @@ class ChatTab:
         answered, said = talk, language_of(request)
         watch = self.experts.watch(talk, made.persona)
         try:
-            for now in self._watched(reply):
+            for now in self._watched(request, reply):
                 counts = count(reply.traces, self.engine.config.num_experts)
                 answered = talk.replied(now.text, replace(made, experts=counts))
                 if self.replies.get(visit) is not reply:
@@ -331,12 +331,12 @@ class ChatTab:
             if self.replies.get(visit) is reply:
                 del self.replies[visit]
 
-    def _watched(self, reply: Reply) -> Iterator[Progress]:
+    def _watched(self, request: gr.Request, reply: Reply) -> Iterator[Progress]:
         """The reply as it grows; where the engine fails it ends there, and the visitor is told."""
         try:
             yield from reply
         except GrokError as error:
-            warn(error)
+            warn(error, language_of(request))
 
     # Events that do not.
 
@@ -364,9 +364,9 @@ class ChatTab:
     def on_open(self, request: gr.Request, talk: str, own: str) -> Updates:
         """Another conversation of the visitor's is shown."""
         self._end_reply(request)
-        opened = self._opened(talk)
+        opened = self._opened(request, talk)
         opened = opened if opened.path else opened.newest()
-        return self._shown(request, opened) | self._quiet() | self._persona_of(opened, own)
+        return self._shown(request, opened) | self._quiet() | self._persona_of(request, opened, own)
 
     def on_older(self, request: gr.Request, talk: str, place: int | None) -> Updates:
         """The version before this one is to be seen."""
@@ -389,16 +389,16 @@ class ChatTab:
         """A turn was pointed at: its versions can be leafed through."""
         return self.versions.shown(_read(talk), language_of(request), _index(event))
 
-    def on_persona(self, slug: str, own: str) -> list[Any]:
+    def on_persona(self, request: gr.Request, slug: str, own: str) -> list[Any]:
         """Another persona: its welcome, its openings, its settings. The conversation stays."""
         try:
             persona = self.personas.find(slug, own)
         except RequestError as error:
-            warn(error)
+            warn(error, language_of(request))
             return [gr.skip()] * (1 + len(self.controls.preset))
         return [_greeting(persona), *self.controls.preset_of(persona)]
 
-    def on_own(self, slug: str, talk: str, own: str) -> Updates:
+    def on_own(self, request: gr.Request, slug: str, talk: str, own: str) -> Updates:
         """The visitor's own personas are others than before: perhaps they have only now been read,
         after the conversation in which one of them speaks."""
         choices = self.personas.choices(own)
@@ -406,7 +406,7 @@ class ChatTab:
         if speaker in known and not self.personas.is_shipped(speaker):
             slug = speaker
         elif speaker and speaker not in known:
-            self._miss(speaker, own)
+            self._miss(request, speaker, own)
         if slug not in known:
             slug = self.personas.first.slug
         updates: Updates = {self.persona: gr.update(choices=choices, value=slug)}
@@ -425,28 +425,28 @@ class ChatTab:
             self.on_leave(request)
             reply.shown.wait(_PATIENCE)
 
-    def _opened(self, talk: str) -> Conversation:
+    def _opened(self, request: gr.Request, talk: str) -> Conversation:
         """A conversation from outside; where it is none, the visitor is told and has a new one."""
         try:
             return _read(talk)
         except ConversationError as error:
-            warn(error)
+            warn(error, language_of(request))
             return Conversation()
 
-    def _persona_of(self, talk: Conversation, own: str) -> Updates:
+    def _persona_of(self, request: gr.Request, talk: Conversation, own: str) -> Updates:
         choices = self.personas.choices(own)
         if talk.persona in (slug for _, slug in choices):
             return {self.persona: gr.update(choices=choices, value=talk.persona)}
         if own and talk.persona:  # without, the browser has not said yet which there are
-            self._miss(talk.persona, own)
+            self._miss(request, talk.persona, own)
         return {}
 
-    def _miss(self, slug: str, own: str) -> None:
+    def _miss(self, request: gr.Request, slug: str, own: str) -> None:
         """Tells the visitor that a persona is not there: whoever is chosen answers now."""
         try:
             self.personas.find(slug, own)
         except RequestError as error:
-            warn(error)
+            warn(error, language_of(request))
 
     def _shown(self, request: gr.Request, talk: Conversation, place: int | None = None) -> Updates:
         value = talk.to_json() if talk.nodes else ""

@@ -153,7 +153,7 @@ class CompareTab:
             self._limits.admit(request, len(several))
             replies = self._begin(asked, several, own)
         except GrokError as error:
-            warn(error)
+            warn(error, language_of(request))
             yield {self.message: text}  # given back: without any update Gradio empties it
             return
         yield from self._streamed(request, asked, several, replies)
@@ -197,7 +197,7 @@ class CompareTab:
                 Conversation.from_json(kept),
             )
         except ConversationError as error:
-            warn(error)
+            warn(error, language_of(request))
             return {self._tabs: gr.skip()}
         shown = self._chat.on_open(request, joined.to_json(), own)
         return shown | {self._tabs: gr.Tabs(selected="chat")}
@@ -251,7 +251,7 @@ class CompareTab:
                     column.keep: gr.update(interactive=answered is not asked),
                 }
         except GrokError as error:
-            warn(error)
+            warn(error, language_of(request))
         finally:
             for reply in replies:
                 reply.stop()

@@ -14,6 +14,7 @@ from grok_app.chat.prompt import LONGEST_MESSAGE
 from grok_app.errors import GrokError, RequestError
 from grok_app.web.controls import read_seed
 from grok_app.web.reply import explain
+from grok_app.web.words import Translate
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
@@ -175,12 +176,13 @@ class Continuations:
         visit: str,
         asked: str,
         admit: Callable[[], None],
+        said: Translate,
         seed: str,
         **settings: Any,
     ) -> Iterator[str]:
         """Continues what is `asked`, and ends what the visit had asked before.
 
-        `admit` raises a GrokError where the visitor must wait.
+        `admit` raises a GrokError where the visitor must wait; `said` has the visitor's language.
 
         An answer has a line of JSON for each thing to tell: the run's number, the seed and the
         context in use, and then the `News`; or what is wrong, in words. It only grows, so that
@@ -199,7 +201,7 @@ class Continuations:
                 told += "".join(map(_line, news))
                 yield told
         except GrokError as error:
-            yield told + _line({"error": explain(error)})
+            yield told + _line({"error": explain(error, said)})
 
     def end(self, visit: str) -> None:
         """The visitor has stopped the text, begun another, or is gone."""

@@ -11,6 +11,7 @@ import gradio as gr
 
 from grok_app.web.continuation import Continuations
 from grok_app.web.limits import Limits
+from grok_app.web.words import language_of
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
@@ -118,6 +119,7 @@ class Notebook:
             request.session_hash or "",
             asked,
             partial(self._limits.admit, request),
+            language_of(request),
             temperature=temperature,
             top_p=top_p,
             max_tokens=longest,

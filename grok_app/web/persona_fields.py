@@ -14,6 +14,7 @@ from typing import Any
 from grok_app.chat import Persona, Sampling
 from grok_app.errors import PersonaError
 from grok_app.web.personas import MOST_EXAMPLES
+from grok_app.web.words import Translate
 
 Values = Mapping[str, Any]
 """The value of each field by its key; None is an empty one."""
@@ -58,18 +59,19 @@ def values_of(persona: Persona) -> dict[str, Any]:
     }
 
 
-def place_of(error: PersonaError, values: Values) -> tuple[str | None, str]:
+def place_of(error: PersonaError, values: Values, said: Translate) -> tuple[str | None, str]:
     """Where something is wrong: (the key of the field, what is wrong with it).
 
-    The key is None if it is about no field in particular.
+    The key is None if it is about no field in particular. Messages begin with the key, in any
+    language.
     """
-    named = _KEY.match(str(error))
+    named, message = _KEY.match(str(error)), said(str(error))
     key = named.group() if named else ""
-    message = str(error)[len(key) :].lstrip(": ")
+    rest = message[len(key) :].lstrip(": ")
     if example := re.fullmatch(r"examples\[(\d+)\](\..+)", key):
         key = f"examples[{_used(values)[int(example[1]) - 1]}]{example[2]}"
     key = {"labels": "labels.assistant"}.get(key, key)
-    return (key, message) if key in values else (None, str(error))
+    return (key, rest) if key in values else (None, message)
 
 
 def _example(values: Values, number: int) -> dict[str, str]:

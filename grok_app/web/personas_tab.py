@@ -134,7 +134,7 @@ class PersonasTab:
         try:
             texts_of(own)
         except PersonaError as error:
-            warn(error)
+            warn(error, language_of(request))
         return gr.update(choices=self.personas.choices(own))
 
     def on_type(
@@ -147,8 +147,8 @@ class PersonasTab:
         try:
             text = write_own(slug, table_of(values))
         except PersonaError as error:
-            key, message = place_of(error, values)
-            message = explain(PersonaError(message))
+            key, message = place_of(error, values, said)
+            message = explain(PersonaError(message), str)
             return (
                 self.form.marked(key, message, said)
                 | {self.note: said(_WRONG) if key else message}
@@ -196,7 +196,7 @@ class PersonasTab:
         try:
             copied = write_own(slug, table)
         except PersonaError as error:
-            return self._refused(error, slug)
+            return self._refused(request, error, slug)
         return self._left(request, own, slug, sample, inputs, new_slug(), copied)
 
     def on_file(
@@ -222,7 +222,7 @@ class PersonasTab:
         try:
             own = kept({other: text for other, text in texts_of(own).items() if other != slug})
         except PersonaError as error:
-            return self._refused(error, slug)
+            return self._refused(request, error, slug)
         return self._opened(request, own, self.personas.first.slug, sample) | {self.shelf: own}
 
     def on_export(
@@ -234,7 +234,9 @@ class PersonasTab:
         try:
             return {self.file: write_own(slug, table_of(self.form.values(inputs)))}
         except PersonaError as error:
-            raise gr.Error(html.escape(explain(error)), print_exception=False) from error
+            raise gr.Error(
+                html.escape(explain(error, language_of(request))), print_exception=False
+            ) from error
 
     def _imported(
         self, request: gr.Request, text: str, own: str, slug: str, sample: str, inputs: Any
@@ -243,7 +245,7 @@ class PersonasTab:
         try:
             text = write_persona(read_own(imported, text.replace("\r\n", "\n")))
         except PersonaError as error:
-            return self._refused(error, slug)
+            return self._refused(request, error, slug)
         return self._left(request, own, slug, sample, inputs, imported, text)
 
     def _left(
@@ -268,7 +270,7 @@ class PersonasTab:
                 texts[chosen] = added
             changed = kept(texts)
         except PersonaError as error:
-            return self._refused(error, slug)
+            return self._refused(request, error, slug)
         return self._opened(request, changed, chosen, sample) | {self.shelf: changed}
 
     def _before(self, slug: str, own: str) -> Persona | None:
@@ -278,8 +280,8 @@ class PersonasTab:
         except GrokError:
             return None
 
-    def _refused(self, error: PersonaError, slug: str) -> Updates:
-        warn(error)
+    def _refused(self, request: gr.Request, error: PersonaError, slug: str) -> Updates:
+        warn(error, language_of(request))
         return {self.list: slug}
 
     def _opened(self, request: gr.Request, own: str, slug: str, sample: str) -> Updates:
@@ -299,7 +301,7 @@ class PersonasTab:
             return (
                 chosen
                 | self.form.filled(None, False, said)
-                | {self.note: explain(error), self.prompt: "", self.file: texts_of(own)[slug]}
+                | {self.note: explain(error, said), self.prompt: "", self.file: texts_of(own)[slug]}
                 | self._pressable(False, True)
             )
         return (
@@ -330,7 +332,7 @@ class PersonasTab:
                 persona.sampling.max_tokens,
             )
         except GrokError as error:
-            return {self.prompt: explain(error), self.file: text}
+            return {self.prompt: explain(error, said), self.file: text}
         info = said("{used} of {context} tokens").format(
             used=prompt.tokens, context=self.engine.context
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from grok_app.chat import Persona, Prompt, Sampling, Turn, build_prompt
 from grok_app.errors import EngineFailed, RequestError
+from grok_app.web.words import Translate
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
@@ -171,9 +172,11 @@ class Reply:
         return self._begun.strip() + text.rstrip() if self._begun else text.strip()
 
 
-def explain(error: Exception) -> str:
+def explain(error: Exception, said: Translate) -> str:
     """An error in words for the reader of a page."""
     if isinstance(error, EngineFailed):
-        return f"The model has stopped working: {error}. Whoever runs this page has to restart it."
-    text = str(error)
+        return said(
+            "The model has stopped working: {why}. Whoever runs this page has to restart it."
+        ).format(why=error)
+    text = said(str(error))
     return text[:1].upper() + text[1:] + "."

@@ -1,7 +1,8 @@
-"""The page in the reader's language: English as it is written, German from a table."""
+"""The page in the reader's language: English as it is written, German from tables."""
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from functools import cache
@@ -34,15 +35,46 @@ def translatable(blocks: gr.Blocks) -> None:
 def language_of(request: gr.Request) -> Translate:
     """For texts that the server makes: the first language that the visitor's browser asks for."""
     asked = request.headers.get("accept-language", "")
-    return _to_german if asked.lower().startswith("de") else _as_it_is
+    return to_german if asked.lower().startswith("de") else _as_it_is
 
 
-def _to_german(text: str) -> str:
-    return _german().get(text, text)
+def to_german(text: str) -> str:
+    """A text of the page or a message of an error; one that is in no table stays as it is."""
+    return _german().get(text) or _error_in_german(text)
+
+
+def _error_in_german(text: str) -> str:
+    """A message of an error in which figures and names stand, and perhaps another message."""
+    for message, german in _german_errors():
+        if found := message.fullmatch(text):
+            parts = {name: to_german(part) for name, part in found.groupdict().items()}
+            return german.format_map(parts)
+    return text.replace(",", ".") if _THOUSANDS.fullmatch(text) else text
 
 
 def _as_it_is(text: str) -> str:
     return text
+
+
+_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
+
+
+@cache
+def _german_errors() -> list[tuple[re.Pattern[str], str]]:
+    """A pattern for each message, with a group for each name in braces, and its German."""
+    table = tomllib.loads((Path(__file__).parent / "german_errors.toml").read_text("utf-8"))
+    return [(_pattern(english), german) for english, german in table.items()]
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """What stands at a name goes on to the first place where the text after it follows.
+
+    The groups are atomic: a message may quote pages of a visitor's, and no second way is tried.
+    """
+    begin, *rest = map(re.escape, re.split(r"{(\w+)}", template))  # text and name by turns
+    named = zip(rest[::2], rest[1::2], strict=True)
+    parts = (f"(?>(?P<{name}>.*?){after})" if after else f"(?P<{name}>.*)" for name, after in named)
+    return re.compile(begin + "".join(parts), re.DOTALL)
 
 
 @cache

@@ -139,7 +139,9 @@ def anybody() -> None:
 
 def answers(notebook: Continuations, text: str, longest: int = 30, seed: str = "3"):
     asked = json.dumps({"run": 4, "text": text, "ids": []})
-    return notebook.answer("a visit", asked, anybody, seed, max_tokens=longest, temperature=0.8)
+    return notebook.answer(
+        "a visit", asked, anybody, str, seed, max_tokens=longest, temperature=0.8
+    )
 
 
 def lines(answer: str) -> list[dict[str, Any]]:

@@ -133,7 +133,7 @@ def test_what_is_wrong_is_said_at_its_field(changes: dict[str, Any], key) -> Non
     values = values_of(SHIPPED[0]) | changes
     with pytest.raises(PersonaError) as caught:
         write_own(MINE, table_of(values))
-    assert place_of(caught.value, values)[0] == key
+    assert place_of(caught.value, values, str)[0] == key
 
 
 def test_what_is_left_empty_is_the_default() -> None:

@@ -101,7 +101,7 @@ def test_what_cannot_be_answered_is_said_so(nano, text, words) -> None:
     persona = PERSONAS["grok"]
     with pytest.raises(RequestError, match=words) as caught:
         Reply(nano, persona, (Turn("user", text),), persona.sampling)
-    shown = explain(caught.value)
+    shown = explain(caught.value, str)
     assert shown[0].isupper()
     assert shown.endswith(".")
 

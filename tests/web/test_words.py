@@ -4,7 +4,7 @@ import ast
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,18 @@ from tests.app_process import ROOT
 
 WEB = ROOT / "grok_app" / "web"
 GERMAN = tomllib.loads((WEB / "german.toml").read_text("utf-8"))
+ERRORS = tomllib.loads((WEB / "german_errors.toml").read_text("utf-8"))
+TOLD = {"RequestError", "PersonaError", "ConversationError", "EngineBusy"}
+ENGLISH_ONLY = {  # told to whoever runs the page, to a program, or of a file made by hand
+    "7 cannot be continued; expected JSON with a whole number `run`, a string `text` and a list "
+    "`ids`",
+    "there is no persona 7; there are 7",
+    'history is not a list of {"role": "user" or "assistant", "content": text}',
+    "7 has no persona that could be read; expected TOML files",
+    "7: cannot be read as TOML: 7",
+    "7: there is a persona 7 already",
+    "7: 7",
+}
 WITH_VALUE = {"button", "markdown"}
 UNSEEN = {"api", "state", "browserstate", "html", "tabs", "row", "column", "form", "dataset"}
 NOT_TRANSLATED = re.compile(r"\W*|[‹›]|nano · .*|# Grok-1 in the browser", re.DOTALL)
@@ -52,19 +64,73 @@ def test_every_text_of_the_page_has_a_translation(components: list[dict[str, Any
     assert found > 30
 
 
-def test_the_table_says_only_what_the_code_says() -> None:
-    literals = {
+def literals(files: Iterable[Path]) -> set[str]:
+    """The strings that stand in the code."""
+    return {
         node.value
-        for path in WEB.glob("*.py")
+        for path in files
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    assert not set(GERMAN) - literals
+
+
+def test_the_table_says_only_what_the_code_says() -> None:
+    assert not set(GERMAN) - literals(WEB.glob("*.py"))
 
 
 def test_translations_keep_what_is_filled_in() -> None:
     for english, german in GERMAN.items():
         assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", german))
+
+
+def messages(path: Path) -> Iterator[tuple[str, str]]:
+    """(kind of error, message) of all that a file raises, with 7 for whatever is filled in."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and node.args:
+            kind, message = ast.unparse(node.func), node.args[0]
+            parts = message.values if isinstance(message, ast.JoinedStr) else [message]
+            if kind in TOLD and isinstance(parts[0], (ast.Constant, ast.FormattedValue)):
+                text = (
+                    str(part.value) if isinstance(part, ast.Constant) else "7" for part in parts
+                )
+                yield kind, "".join(text)
+
+
+def test_whatever_a_visitor_may_be_told_is_told_in_german() -> None:
+    files = [*WEB.glob("*.py"), *(ROOT / "grok_app" / "chat").glob("*.py")]
+    files += [ROOT / "grok_app" / "engine" / name for name in ("request.py", "scheduler.py")]
+    told = [(path.name, text) for path in files for _, text in messages(path)]
+    assert len(told) > 40
+    in_english = {text for _, text in told if words.to_german(text) == text}
+    assert in_english == ENGLISH_ONLY
+
+
+def test_every_german_message_is_of_one_that_is_raised() -> None:
+    told = [text for path in (ROOT / "grok_app").rglob("*.py") for _, text in messages(path)]
+    words_in_them = literals([*(ROOT / "grok_app").rglob("*.py")])
+    for english in ERRORS:
+        pattern = re.sub(r"\\{\w+\\}", r"\\S+", re.escape(english))
+        assert any(re.fullmatch(pattern, text) for text in told) or english in words_in_them
+
+
+def test_german_messages_keep_what_is_filled_in_and_a_key_first() -> None:
+    for english, german in ERRORS.items():
+        assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", german))
+        assert english.startswith("{key} ") == german.startswith("{key} ")
+
+
+def test_a_message_within_a_message_is_german_too() -> None:
+    message = "labels.user is ''; expected a name without colon or line break"
+    told = words.to_german(f"{message}; mend it on the tab Personas, or choose another")
+    assert told.startswith("labels.user ist ''; erwartet wird ein Name ohne Doppelpunkt")
+    assert "Reiter" in told
+    assert "hat 20.000 Zeichen" in words.to_german(
+        "the persona has 20,000 characters; at most 16,384 fit"
+    )
+
+
+def test_a_long_message_costs_no_more_than_its_length() -> None:
+    words.to_german("7 is ; expected  from  to " * 100_000)  # took hours where a match goes back
 
 
 @pytest.mark.parametrize(
