@@ -44,12 +44,21 @@ def to_german(text: str) -> str:
 
 
 def _error_in_german(text: str) -> str:
-    """A message of an error in which figures and names stand, and perhaps another message."""
+    """A message in which figures and words stand, and at `problem` another message."""
     for message, german in _german_errors():
         if found := message.fullmatch(text):
-            parts = {name: to_german(part) for name, part in found.groupdict().items()}
-            return german.format_map(parts)
-    return text.replace(",", ".") if _THOUSANDS.fullmatch(text) else text
+            parts = found.groupdict().items()
+            return german.format_map(
+                {
+                    name: to_german(part) if name == "problem" else _part(part)
+                    for name, part in parts
+                }
+            )
+    return text
+
+
+def _part(text: str) -> str:
+    return text.replace(",", ".") if _THOUSANDS.fullmatch(text) else _errors().get(text, text)
 
 
 def _as_it_is(text: str) -> str:
@@ -60,10 +69,14 @@ _THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
 
 
 @cache
+def _errors() -> dict[str, str]:
+    return tomllib.loads((Path(__file__).parent / "german_errors.toml").read_text("utf-8"))
+
+
+@cache
 def _german_errors() -> list[tuple[re.Pattern[str], str]]:
     """A pattern for each message, with a group for each name in braces, and its German."""
-    table = tomllib.loads((Path(__file__).parent / "german_errors.toml").read_text("utf-8"))
-    return [(_pattern(english), german) for english, german in table.items()]
+    return [(_pattern(english), german) for english, german in _errors().items()]
 
 
 def _pattern(template: str) -> re.Pattern[str]:
