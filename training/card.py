@@ -22,6 +22,7 @@ from training.corpus import HELD_OUT_EVERY
 from training.curve import LogError, draw, read_run
 from training.dataset import WORK
 from training.definitions import LINES as CYNIC
+from training.knowledge import TABLES
 from training.optimizer import DECAY_PART, PEAK
 from training.tales import LINES as TALES
 from training.trainer import PHASES
@@ -78,6 +79,7 @@ def card(
         answers=sum(len(entry["replies"]) for entry in EXCHANGES),
         plots=len(TALES["plots"]),
         definitions=sum(len(texts) for texts in _definitions()),
+        known=sum(len(known["rows"]) for known in TABLES),
         phases=_phases(config),
         bits=_bits(evaluation["bits_per_byte"]),
         int8=_int8(evaluation),

@@ -7,7 +7,7 @@ import optax
 
 PEAK = 2.5e-3
 WARMUP_STEPS = 200
-DECAY_PART = 0.3  # the last part of the budget, over which the rate falls to zero
+DECAY_PART = 0.6  # the last part of the budget, over which the rate falls to zero
 
 
 def optimizer() -> optax.GradientTransformationExtraArgs:
