@@ -1,4 +1,4 @@
-"""Products in bfloat16, and those of their gradients, are float32's to bfloat16's precision."""
+"""Products, and those of their gradients, are float32's to bfloat16's precision, in either type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from training import floats
 from training.floats import dot, transposed_dot
+
+
+@pytest.fixture(autouse=True, params=[jnp.bfloat16, jnp.float32], ids=["bfloat16", "float32"])
+def factor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(floats, "factor", lambda: request.param)
 
 
 def test_a_product_and_its_gradients() -> None:
