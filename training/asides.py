@@ -7,9 +7,10 @@ machine comes at any point of a conversation, not only at its beginning.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 _LINES = Path(__file__).parent / "lines"
 FACTS = tomllib.loads((_LINES / "memory.toml").read_text("utf-8"))["facts"]
@@ -21,21 +22,24 @@ SECOND_SHARE = 0.4  # of the conversations have two facts, or two exchanges, put
 
 
 def meetings(rng: Random) -> Iterator[tuple[str, list[str]]]:
-    """(kind of preamble, turns): talks with a machine, from greeting to good-bye."""
-    for kind in dict.fromkeys(entry["kind"] for entry in EXCHANGES):
-        entries = range(len(_of_kind(kind)))
+    """(kind of preamble, turns): talks with a machine, from greeting to good-bye.
+
+    What is grave is said alone: no small talk stands around it.
+    """
+    for kind, entries in _SMALL_TALK.items():
         for _ in range(MEETINGS * len(entries)):
-            some = rng.sample(entries, rng.randint(1, min(LONGEST_MEETING, len(entries))))
-            pairs = (_exchange(kind, at, rng) for at in sorted(some))
-            yield kind, [turn for pair in pairs for turn in pair]
+            count = rng.randint(1, min(LONGEST_MEETING, len(entries)))
+            some = sorted(rng.sample(range(len(entries)), count))
+            yield kind, [turn for at in some for turn in _exchange(entries[at], rng)]
+        for entry in _GRAVE[kind] * MEETINGS:
+            yield kind, _exchange(entry, rng)
 
 
 def interrupted(turns: Sequence[str], kind: str, rng: Random) -> list[str]:
     """The conversation with an exchange or two of the kind between its pairs of turns."""
-    entries = range(len(_of_kind(kind)))
-    pairs = _pairs(turns)
-    for at in rng.sample(entries, min(len(entries), 1 + (rng.random() < SECOND_SHARE))):
-        pairs.insert(rng.randint(0, len(turns) // 2), _exchange(kind, at, rng))
+    entries, pairs = _SMALL_TALK.get(kind, []), _pairs(turns)
+    for entry in rng.sample(entries, min(len(entries), 1 + (rng.random() < SECOND_SHARE))):
+        pairs.insert(rng.randint(0, len(turns) // 2), _exchange(entry, rng))
     return [turn for pair in pairs for turn in pair]
 
 
@@ -60,10 +64,15 @@ def _pairs(turns: Sequence[str]) -> list[list[str]]:
     return [list(turns[at : at + 2]) for at in range(0, len(turns), 2)]
 
 
-def _of_kind(kind: str) -> list[dict[str, list[str]]]:
-    return [entry for entry in EXCHANGES if entry["kind"] == kind]
-
-
-def _exchange(kind: str, at: int, rng: Random) -> list[str]:
-    entry = _of_kind(kind)[at]
+def _exchange(entry: Mapping[str, Any], rng: Random) -> list[str]:
     return [rng.choice(entry["user"]), rng.choice(entry["replies"])]
+
+
+def _by_kind(*, grave: bool) -> dict[str, list[dict[str, Any]]]:
+    return {
+        kind: [e for e in EXCHANGES if e["kind"] == kind and e.get("grave", False) == grave]
+        for kind in dict.fromkeys(entry["kind"] for entry in EXCHANGES)
+    }
+
+
+_SMALL_TALK, _GRAVE = _by_kind(grave=False), _by_kind(grave=True)

@@ -79,7 +79,7 @@ def card(
         answers=sum(len(entry["replies"]) for entry in EXCHANGES),
         plots=len(TALES["plots"]),
         definitions=sum(len(texts) for texts in _definitions()),
-        known=sum(len(known["rows"]) for known in TABLES),
+        known=sum(len(table["rows"]) for table in TABLES),
         phases=_phases(config),
         bits=_bits(evaluation["bits_per_byte"]),
         int8=_int8(evaluation),

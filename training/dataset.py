@@ -26,22 +26,14 @@ from training.pools import Recipe, document_pools, sample_documents
 from training.tokenizer import END, train_tokenizer
 
 WORK = Path(__file__).parent / "work"
-CODE = (
-    *(
-        "asides.py",
-        "corpus.py",
-        "dataset.py",
-        "definitions.py",
-        "knowledge.py",
-        "pools.py",
-        "tales.py",
-    ),
-    *("tokenizer.py", "transcripts.py", "voices.py", "wit.py"),
-    *(
-        f"lines/{name}.toml"
-        for name in ("cynic", "exchanges", "knowledge", "memory", "phrases", "tales", "voices")
-    ),
+_MODULES = (
+    *("asides", "corpus", "dataset", "definitions", "english", "knowledge", "pools", "tales"),
+    *("tokenizer", "transcripts", "voices", "wit"),
 )
+CODE = [
+    *(Path(__file__).parent / f"{name}.py" for name in _MODULES),
+    *sorted((Path(__file__).parent / "lines").glob("*.toml")),
+]
 """The files that decide what the tokens are."""
 
 
@@ -82,8 +74,8 @@ def _key(corpus: Path, recipe: Recipe, tokenizer: bytes | None) -> str:
     digest = hashlib.blake2b(repr((recipe, tokenizer)).encode(), digest_size=8)
     for path in (corpus / DIALOGUES, corpus / PROSE):
         digest.update(str(path.exists() and path.stat().st_size).encode())
-    for name in CODE:
-        digest.update((Path(__file__).parent / name).read_bytes())
+    for path in CODE:
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+from training.english import with_article
 from training.transcripts import PHRASES
 
 LINES = tomllib.loads((Path(__file__).parent / "lines" / "cynic.toml").read_text("utf-8"))
@@ -27,18 +28,24 @@ def definitions(rng: Random) -> Iterator[tuple[str, str]]:
 
 
 def ask_definition(word: str, rng: Random) -> str:
-    """A question for the meaning of a word, with the article that it (most likely) needs."""
-    article = "" if _uncounted(word) else "an " if word[0] in "aeiou" else "a "
+    """A question for the meaning of a word, with an article or in the plural as it needs."""
     ask: str = rng.choice(PHRASES["questions"]["define"])
-    return ask.format(word=word, Word=word[0].upper() + word[1:], a=article)
+    if word in LINES["plural"]:
+        ask = ask.replace("is {a}", "are {a}").replace("is {word}", "are {word}")
+    if word in LINES["definite"]:
+        word = f"the {word}"
+    return ask.format(word=word, Word=word[0].upper() + word[1:], a=_article(word))
 
 
-def _uncounted(word: str) -> bool:
-    """Whether a word takes no article: known of our own words, guessed for a dictionary's."""
-    return word in _UNCOUNTED if word in _OWN else bool(_LIKELY_UNCOUNTED.search(word))
+def _article(word: str) -> str:
+    """The article and a space; "" if there is none. It is guessed for a dictionary's words."""
+    if word.startswith("the ") or word in LINES["uncounted"] or word in LINES["plural"]:
+        return ""
+    if word not in _OWN and _LIKELY_UNCOUNTED.search(word):
+        return ""
+    return with_article(word).removesuffix(word)
 
 
-_UNCOUNTED = frozenset(LINES["uncounted"])
 _OWN = {*LINES["words"], *(word for kind in LINES["kinds"].values() for word in kind["words"])}
 _LIKELY_UNCOUNTED = re.compile(
     r"^[A-Z]|(?:s|ism|ity|tion|ness|ing|ce|cy|fy|ize|ate|al|ed|ic|y|ous|able|ly)$"

@@ -6,11 +6,15 @@ lantern from the first sentence to the last, which is what a small model can lea
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
+
+from training.english import with_article
 
 LINES = tomllib.loads((Path(__file__).parent / "lines" / "tales.toml").read_text("utf-8"))
 
@@ -27,45 +31,47 @@ def tales(rng: Random) -> Iterator[list[str]]:
     for plot in plots * TALES:
         turns = list(_told(plot, rng))
         while rng.random() < AGAIN_SHARE:
-            turns += _told(rng.choice(plots), rng)
+            turns += _told(rng.choice(plots), rng, LINES["asks"]["again"])
         yield turns
 
 
-def _told(plot: Mapping[str, Any], rng: Random) -> Iterator[str]:
-    cast = draw_cast(rng)
+def _told(plot: Mapping[str, Any], rng: Random, asks: Sequence[str] = ()) -> Iterator[str]:
+    """A tale, asked for in one of the ways of `asks`, or as it suits the tale."""
+    cast = draw_cast(plot, rng)
     for number, beat in enumerate(plot["beats"]):
-        yield _ask(plot, cast, rng) if number == 0 else rng.choice(LINES["asks"]["next"])
+        ask = asks or (_asks(plot, cast, rng) if number == 0 else LINES["asks"]["next"])
+        yield rng.choice(ask)
+        asks = ()
         yield rng.choice(beat).format_map(cast)
 
 
-def _ask(plot: Mapping[str, Any], cast: Mapping[str, str], rng: Random) -> str:
+def _asks(plot: Mapping[str, Any], cast: Mapping[str, str], rng: Random) -> Sequence[str]:
     """For a tale of what it is about; for any tale; for one of the night, where it is one."""
     asks = LINES["asks"]
     if plot["night"] and rng.random() < 0.5:
-        return str(rng.choice(asks["night"]))
+        return list(asks["night"])
     if rng.random() < ASKED_FOR_SHARE:
         about = " and ".join(cast[f"a_{slot}"] for slot in plot["about"])
-        return str(rng.choice(asks["about"])).format(about=about)
-    return str(rng.choice(asks["any"]))
+        return [ask.format(about=about) for ask in asks["about"]]
+    return list(asks["any"])
 
 
-def draw_cast(rng: Random) -> dict[str, str]:
+def draw_cast(plot: Mapping[str, Any], rng: Random) -> dict[str, str]:
     """What stands for each slot of a plot: who the tale is of, and what, and where.
 
     `hero` and `foe` come with their pronouns, a noun with its article, and whatever can begin
-    a sentence with a capital too: `a_hero`, `A_hero`, `he`, `He`, `foe_his`.
+    a sentence with a capital too: `a_hero`, `A_hero`, `he`, `He`, `foe_his`. Nobody and nothing
+    is drawn that the plot has already.
     """
-    slots, cast = LINES["slots"], {}
+    slots, cast = _fitting("\n".join(text for beat in plot["beats"] for text in beat)), {}
     sex, other = rng.choice(_PRONOUNS), rng.choice(_PRONOUNS)
-    cast["name"] = rng.choice(slots["names"][sex[0]])
-    cast["hero"] = rng.choice(slots["heroes"][sex[0]])
-    cast["foe"] = rng.choice([foe for foe in slots["foes"][other[0]] if foe != cast["hero"]])
-    cast["thing"], cast["animal"] = rng.choice(slots["things"]), rng.choice(slots["animals"])
-    preposition, _, cast["place"] = rng.choice(slots["places"]).partition(" ")
-    for noun in ("hero", "foe", "thing", "animal", "place"):
-        cast[f"a_{noun}"] = f"{'an' if cast[noun][0] in 'aeiou' else 'a'} {cast[noun]}"
-        cast[f"the_{noun}"] = f"the {cast[noun]}"
-    cast["in_place"] = f"{preposition} {cast['a_place']}"
+    cast["name"] = rng.choice(LINES["slots"]["names"][sex[0]])
+    cast["hero"] = rng.choice(slots["heroes", sex[0]])
+    cast["foe"] = rng.choice([foe for foe in slots["foes", other[0]] if foe != cast["hero"]])
+    cast["thing"] = rng.choice(slots["things", ""])
+    cast["animal"] = rng.choice(slots["animals", ""])
+    cast["place"] = rng.choice([it for it in slots["places", ""] if it != cast["thing"]])
+    cast |= {f"a_{noun}": with_article(cast[noun]) for noun in ("hero", "foe", *_THINGS)}
     cast |= dict(zip(("he", "him", "his", "himself"), sex, strict=True))
     cast |= dict(zip(("foe_he", "foe_him", "foe_his", "foe_himself"), other, strict=True))
     return cast | {
@@ -73,4 +79,17 @@ def draw_cast(rng: Random) -> dict[str, str]:
     }
 
 
+@cache
+def _fitting(plot: str) -> dict[tuple[str, str], list[str]]:
+    """The nouns for each slot, by sex where they have one, that the plot does not use itself."""
+    slots = LINES["slots"]
+    nouns = {(kind, sex): slots[kind][sex] for kind in ("heroes", "foes") for sex in ("he", "she")}
+    nouns |= {(f"{kind}s", ""): slots[f"{kind}s"] for kind in _THINGS}
+    return {
+        slot: [noun for noun in of_slot if not re.search(rf"\b{noun}s?\b", plot.lower())]
+        for slot, of_slot in nouns.items()
+    }
+
+
+_THINGS = ("thing", "animal", "place")
 _PRONOUNS = (("he", "him", "his", "himself"), ("she", "her", "her", "herself"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from random import Random
 
@@ -9,7 +10,7 @@ import pytest
 
 from training.asides import EXCHANGES, FACTS, interrupted, meetings, remembered
 from training.corpus import is_rude
-from training.transcripts import introduce
+from training.transcripts import introduce, polish
 
 KINDS = {"grok", "assistant", "storyteller", "cynic", "tutor"}
 TURNS = ["You: one", "Me: one", "You: two", "Me: two", "You: three"]
@@ -24,7 +25,7 @@ def test_an_exchange_parts_no_pair(kind: str) -> None:
     exchanges = [
         [user, reply]
         for entry in EXCHANGES
-        if entry["kind"] == kind
+        if entry["kind"] == kind and "grave" not in entry
         for user in entry["user"]
         for reply in entry["replies"]
     ]
@@ -62,7 +63,6 @@ def test_a_fact_is_told_before_it_is_asked_for_and_stays_the_same() -> None:
 
 def test_a_name_is_the_speakers_own() -> None:
     fact = FACTS[0]
-    assert introduce([line.format(fact=fact["values"][0]) for line in fact["told"]], ("Ada", "Bo"))
     for part in ("told", "heard", "recalled"):
         for line in fact[part]:
             (said,) = introduce([line.format(fact=fact["values"][0])], ("Ada", "Bo"))
@@ -77,11 +77,29 @@ def test_meetings_begin_with_a_greeting_where_they_have_one() -> None:
         assert not any(said == "Hello." for said in turns[2::2]), kind
 
 
+def test_what_is_grave_stands_among_no_small_talk() -> None:
+    grave = {reply for entry in EXCHANGES if "grave" in entry for reply in entry["replies"]}
+    alone = [turns for _, turns in meetings(Random(0)) if grave & set(turns)]
+    assert alone
+    assert all(len(turns) == 2 for turns in alone)
+    assert not any(
+        grave & set(interrupted(TURNS, kind, Random(seed))) for kind in KINDS for seed in range(300)
+    )
+
+
 def test_every_line_is_fit_to_be_a_reply() -> None:
     texts = [reply for entry in EXCHANGES for reply in entry["replies"]]
-    texts += [line.format(fact="Ada") for fact in FACTS for line in fact["recalled"]]
+    texts += [
+        line.format(fact=value[0].upper() + value[1:] if line.startswith("{fact}") else value)
+        for fact in FACTS
+        for line in (*fact["heard"], *fact["recalled"])
+        for value in fact["values"]
+        if value[0] != "("
+    ]
     for text in texts:
         assert text.isascii()
+        assert polish(text) == text
+        assert not re.search(r"\b[Aa] [aeiou]", text), text
         assert text[0].isupper()
         assert text[-1] in ".!?"
         assert len(text) <= 180

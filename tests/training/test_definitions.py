@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import combinations
 from random import Random
 
 from training.corpus import is_rude
@@ -36,3 +37,15 @@ def test_a_question_has_the_article_that_the_word_needs() -> None:
     asked = {ask_definition("owl", Random(seed)) for seed in range(100)}
     assert "What is an owl?" in asked
     assert "What is love?" in {ask_definition("love", Random(seed)) for seed in range(100)}
+    assert "What is the internet?" in {
+        ask_definition("internet", Random(seed)) for seed in range(100)
+    }
+    plural = {ask_definition("children", Random(seed)) for seed in range(100)}
+    assert "What are children?" in plural
+    assert "Define children." in plural
+
+
+def test_no_word_is_defined_twice_in_nearly_the_same_words() -> None:
+    for word, texts in LINES["words"].items():
+        for one, other in combinations([set(text.lower().split()) for text in texts], 2):
+            assert len(one & other) <= 0.7 * min(len(one), len(other)), word

@@ -7,6 +7,7 @@ from random import Random
 
 from training.corpus import is_rude
 from training.knowledge import KINDS, TABLES, ask_row, quizzes
+from training.transcripts import polish
 
 
 def test_every_question_and_answer_is_a_whole_sentence() -> None:
@@ -18,6 +19,7 @@ def test_every_question_and_answer_is_a_whole_sentence() -> None:
                 assert text.isascii()
                 assert not set(text) & set("{}\n"), text
                 assert not is_rude(text)
+            assert polish(reply) == reply
             assert reply[0].isupper() or reply[0].isdigit(), reply
             assert reply[-1] in ".!?"
             assert len(reply) <= 130
