@@ -22,7 +22,7 @@ LONGEST_REPLY = {"grok": 250, "cynic": 140}
 
 
 def witty_turns(passages: Iterable[Passage], rng: Random) -> Iterator[tuple[str, list[str]]]:
-    """(kind of preamble, turns) for talks that ask for our definitions and for what passages say."""
+    """(kind of preamble, turns) for talks that ask for definitions and for what passages say."""
     pools: dict[str, list[Exchange]] = {"cynic": list(definitions(rng)), "grok": []}
     for passage in passages:
         for kind, question, answer in _exchanges(passage, rng):
