@@ -98,7 +98,8 @@ def messages(path: Path) -> Iterator[tuple[str, str]]:
 
 def test_whatever_a_visitor_may_be_told_is_told_in_german() -> None:
     files = [*WEB.glob("*.py"), *(ROOT / "grok_app" / "chat").glob("*.py")]
-    files += [ROOT / "grok_app" / "engine" / name for name in ("request.py", "scheduler.py")]
+    asked = ("request.py", "scheduler.py", "tokenizer.py")  # engine.py's are a program's
+    files += [ROOT / "grok_app" / "engine" / name for name in asked]
     told = [(path.name, text) for path in files for _, text in messages(path)]
     assert len(told) > 40
     in_english = {text for _, text in told if words.to_german(text) == text}
@@ -111,6 +112,13 @@ def test_every_german_message_is_of_one_that_is_raised() -> None:
     for english in ERRORS:
         pattern = re.sub(r"\\{\w+\\}", r"\\S+", re.escape(english))
         assert any(re.fullmatch(pattern, text) for text in told) or english in words_in_them
+
+
+def test_every_message_finds_its_own_german() -> None:
+    for english, german in ERRORS.items():
+        names = re.findall(r"{(\w+)}", english)
+        message = english.format_map({name: f"<{name}>" for name in names})
+        assert words.to_german(message) == german.format_map({name: f"<{name}>" for name in names})
 
 
 def test_german_messages_keep_what_is_filled_in_and_a_key_first() -> None:
@@ -130,7 +138,10 @@ def test_a_message_within_a_message_is_german_too() -> None:
 
 
 def test_a_long_message_costs_no_more_than_its_length() -> None:
-    words.to_german("7 is ; expected  from  to " * 100_000)  # took hours where a match goes back
+    text = "7 is ; expected  from  to " * 100_000
+    assert len(words.to_german(text)) == pytest.approx(
+        len(text), rel=0.01
+    )  # hours, if it goes back
 
 
 @pytest.mark.parametrize(
