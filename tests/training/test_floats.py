@@ -7,13 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from training import floats
 from training.floats import dot, transposed_dot
 
 
-@pytest.fixture(autouse=True, params=[jnp.bfloat16, jnp.float32], ids=["bfloat16", "float32"])
-def factor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(floats, "factor", lambda: request.param)
+pytestmark = pytest.mark.usefixtures("factor")
 
 
 def test_a_product_and_its_gradients() -> None:

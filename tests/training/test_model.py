@@ -13,11 +13,12 @@ from training.attention import attend_causal
 from training.model import logits_of, loss
 from training.weights import random_parameters
 
+pytestmark = pytest.mark.usefixtures("factor")
 TOKENS = jnp.asarray(np.random.default_rng(0).integers(4, TINY.vocab_size, (3, 33)), jnp.int32)
 
 
 def test_training_and_serving_compute_the_same() -> None:
-    """Up to training's rounding to bfloat16; 99 tokens are too few to be short of seats.
+    """Up to the rounding of factors to bfloat16; 99 tokens are too few to be short of seats.
 
     By quantiles: where two experts are close, rounding may choose the other one.
     """
