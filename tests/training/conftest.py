@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jax.numpy as jnp
 import pytest
 
 from tests.training.made import TINY, write_corpus
+from training import floats
 from training.dataset import prepare
 from training.pools import Recipe
 
@@ -22,3 +24,9 @@ def packed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The corpus as tokens for the tiny model."""
     recipe = Recipe(vocabulary=TINY.vocab_size, variants=2)
     return prepare(corpus, recipe, tmp_path_factory.mktemp("work"))
+
+
+@pytest.fixture(params=[jnp.bfloat16, jnp.float32], ids=["bfloat16", "float32"])
+def factor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products have factors of either type, whichever this machine would choose."""
+    monkeypatch.setattr(floats, "factor", lambda: request.param)

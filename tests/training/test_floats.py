@@ -9,7 +9,6 @@ import pytest
 
 from training.floats import dot, transposed_dot
 
-
 pytestmark = pytest.mark.usefixtures("factor")
 
 
