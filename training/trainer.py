@@ -51,11 +51,11 @@ class Phase:
 
 
 _BROAD = {"plain": 0.26, "dialogues": 0.48, "wit": 0.22, "prose": 0.04}
-_TALK = {"plain": 0.26, "dialogues": 0.5, "wit": 0.24}
+_TALK = {"plain": 0.22, "dialogues": 0.42, "wit": 0.36}
 
 PHASES = (  # short rows first: they are quicker, and teach most
     Phase(0.60, 1 / 4, 2048, _BROAD),
-    Phase(0.75, 1 / 4, 4096, _BROAD),
+    Phase(0.75, 1 / 4, 4096, _TALK),
     Phase(1.00, 1, 4096, _TALK),
 )
 
