@@ -17,4 +17,4 @@ def warn(error: Exception, said: Translate) -> None:
 
     Gradio reads a warning as HTML, and an error may quote what a file or a link brought along.
     """
-    gr.Warning(html.escape(explain(error, said)), duration=_SECONDS)
+    gr.Warning(html.escape(explain(error, said)), duration=_SECONDS, title=said("Warning"))
