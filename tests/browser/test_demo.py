@@ -61,7 +61,7 @@ def test_it_says_what_it_is(visit: Visit, size: ViewportSize, theme: str) -> Non
     expect(page.locator("#message textarea")).to_be_in_viewport()
     assert not grave(page)
     german = visit(size, theme, "de-DE")
-    expect(german.locator("#demo")).to_contain_text("Eine öffentliche Vorführung")
+    expect(german.locator("#demo")).to_contain_text("Eine öffentliche Demo")
 
 
 def test_a_plain_app_says_nothing_of_a_demo(page: Page, app_url: str) -> None:
