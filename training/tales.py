@@ -38,11 +38,11 @@ def tales(rng: Random) -> Iterator[list[str]]:
 def _told(plot: Mapping[str, Any], rng: Random, asks: Sequence[str] = ()) -> Iterator[str]:
     """A tale, asked for in one of the ways of `asks`, or as it suits the tale."""
     cast = draw_cast(plot, rng)
-    for number, beat in enumerate(plot["beats"]):
-        ask = asks or (_asks(plot, cast, rng) if number == 0 else LINES["asks"]["next"])
-        yield rng.choice(ask)
-        asks = ()
+    asks = asks or _asks(plot, cast, rng)
+    for beat in plot["beats"]:
+        yield rng.choice(asks)
         yield rng.choice(beat).format_map(cast)
+        asks = LINES["asks"]["next"]
 
 
 def _asks(plot: Mapping[str, Any], cast: Mapping[str, str], rng: Random) -> Sequence[str]:
