@@ -62,6 +62,7 @@ class Recipe:
     Attributes:
         vocabulary: pieces of the tokenizer.
         variants: renderings of each conversation.
+        written: share of the conversations written for it that is taken; tests take few.
         prose_megabytes: how much of the books to use.
         sample_megabytes: how much text the tokenizer learns from.
         seed: of every choice.
@@ -69,6 +70,7 @@ class Recipe:
 
     vocabulary: int = 4096
     variants: int = 4
+    written: float = 1.0
     prose_megabytes: float = 40.0
     sample_megabytes: float = 20.0
     seed: int = 0
@@ -93,7 +95,8 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
         quizzes(Random(recipe.seed)),
         (("storyteller", turns) for turns in tales(Random(recipe.seed))),
     )
-    witty = [((kind,), turns) for kind, turns in made]
+    lot = Random(recipe.seed)
+    witty = [((kind,), turns) for kind, turns in made if lot.random() < recipe.written]
     examples = defaultdict(list)
     for kinds, turns in talks:
         for kind in sorted(set(kinds)):
