@@ -43,6 +43,7 @@ from training.voices import voiced
 from training.wit import SHORT_TEXTS, witty_turns
 
 HELD_TURNS = 16
+TALKS = 30_000  # conversations of a corpus that takes all that was written for it
 MEGABYTE = 1_000_000
 
 SOURCE_WEIGHTS = {"persona-chat": 2.0, "topical-chat": 2.0, "schema-guided": 0.75}
@@ -62,7 +63,6 @@ class Recipe:
     Attributes:
         vocabulary: pieces of the tokenizer.
         variants: renderings of each conversation.
-        written: share of the conversations written for it that is taken; tests take few.
         prose_megabytes: how much of the books to use.
         sample_megabytes: how much text the tokenizer learns from.
         seed: of every choice.
@@ -70,7 +70,6 @@ class Recipe:
 
     vocabulary: int = 4096
     variants: int = 4
-    written: float = 1.0
     prose_megabytes: float = 40.0
     sample_megabytes: float = 20.0
     seed: int = 0
@@ -95,8 +94,8 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
         quizzes(Random(recipe.seed)),
         (("storyteller", turns) for turns in tales(Random(recipe.seed))),
     )
-    lot = Random(recipe.seed)
-    witty = [((kind,), turns) for kind, turns in made if lot.random() < recipe.written]
+    lot, share = Random(recipe.seed), len(talks) / TALKS  # a small corpus is not to drown in them
+    witty = [((kind,), turns) for kind, turns in made if lot.random() < share]
     examples = defaultdict(list)
     for kinds, turns in talks:
         for kind in sorted(set(kinds)):

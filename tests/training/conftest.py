@@ -22,7 +22,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def packed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The corpus as tokens for the tiny model."""
-    recipe = Recipe(vocabulary=TINY.vocab_size, variants=2, written=0.01)
+    recipe = Recipe(vocabulary=TINY.vocab_size, variants=2)
     return prepare(corpus, recipe, tmp_path_factory.mktemp("work"))
 
 
