@@ -43,7 +43,7 @@ from training.voices import voiced
 from training.wit import SHORT_TEXTS, witty_turns
 
 HELD_TURNS = 16
-TALKS = 30_000  # conversations of a corpus that takes all that was written for it
+TALKS = 10_000  # conversations of a corpus that takes all that was written for it
 MEGABYTE = 1_000_000
 
 SOURCE_WEIGHTS = {"persona-chat": 2.0, "topical-chat": 2.0, "schema-guided": 0.75}

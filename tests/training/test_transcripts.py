@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from random import Random
 
@@ -33,7 +34,10 @@ def test_every_variation_ends_its_lines_and_labels_every_turn() -> None:
         assert "\n" not in preamble
         assert lines.endswith("\n")
         labels = [line.partition(": ")[0] for line in lines.splitlines()]
-        assert len(labels) >= len(TURNS)
+        put_in = 2 + 4 + 8  # an example, two exchanges with a machine, two facts told and asked for
+        assert len(labels) in range(len(TURNS), len(TURNS) + put_in + 1, 2)
+        assert re.search(r"(?i)i'?m glad", lines)
+        assert "Me too." in lines
         assert len(set(labels)) == 2
         assert labels == labels[:2] * (len(labels) // 2)
         assert "{" not in text
