@@ -22,6 +22,7 @@ from grok_app.model.parameters import count, count_active
 from training.corpus import DIALOGUES, PROSE, CorpusError
 from training.dataset import WORK, prepare
 from training.nano import NANO
+from training.optimizer import PEAK
 from training.pools import Recipe
 from training.state import StateError
 from training.trainer import resume, train
@@ -51,7 +52,7 @@ def _run(options: argparse.Namespace) -> None:
         f"used by a token; {state.tokens:,} tokens seen in {state.seconds / 60:.1f} minutes"
     )
     with _interruption() as stopped:
-        state = train(config, state, data, options.minutes, run, stopped)
+        state = train(config, state, data, options.minutes, run, stopped, options.rate)
     export(state.params, config, run / "tokenizer.model", options.out)
     print(f"{state.tokens:,} tokens seen; exported to {options.out}")
 
@@ -117,6 +118,13 @@ def _options() -> argparse.Namespace:
         type=Path,
         help="folder of an exported model from which a new run begins, with its tokenizer "
         "(default: random weights)",
+    )
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=PEAK,
+        help="the highest learning rate; a run that begins with a model forgets less of it at half "
+        "the default (%(default)s)",
     )
     parser.add_argument(
         "--out",

@@ -12,34 +12,44 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from training.echoes import KINDS as ECHOING
+from training.echoes import echo
+
 _LINES = Path(__file__).parent / "lines"
 FACTS = tomllib.loads((_LINES / "memory.toml").read_text("utf-8"))["facts"]
 EXCHANGES = tomllib.loads((_LINES / "exchanges.toml").read_text("utf-8"))["exchanges"]
 
 MEETINGS = 15  # for each exchange of a kind
 LONGEST_MEETING = 8  # exchanges
+MOST_BEFORE_GRAVE = 3
+ECHO_SHARE = 0.3  # of the exchanges with a machine are on anything at all
 SECOND_SHARE = 0.4  # of the conversations have two facts, or two exchanges, put in
 
 
 def meetings(rng: Random) -> Iterator[tuple[str, list[str]]]:
     """(kind of preamble, turns): talks with a machine, from greeting to good-bye.
 
-    What is grave is said alone: no small talk stands around it.
+    What is grave is said last: no small talk follows it.
     """
     for kind, entries in _SMALL_TALK.items():
         for _ in range(MEETINGS * len(entries)):
-            count = rng.randint(1, min(LONGEST_MEETING, len(entries)))
-            some = sorted(rng.sample(range(len(entries)), count))
-            yield kind, [turn for at in some for turn in _exchange(entries[at], rng)]
+            yield kind, _small_talk(entries, rng.randint(1, LONGEST_MEETING), rng)
         for entry in _GRAVE[kind] * MEETINGS:
-            yield kind, _exchange(entry, rng)
+            beginning = entries[: len(entries) // 2]
+            before = _small_talk(beginning, rng.randint(0, MOST_BEFORE_GRAVE), rng)
+            yield kind, [*before, *_exchange(entry, rng)]
+
+
+def _small_talk(entries: Sequence[Mapping[str, Any]], count: int, rng: Random) -> list[str]:
+    some = sorted(rng.sample(range(len(entries)), min(count, len(entries))))
+    return [turn for at in some for turn in _aside(entries[at], rng)]
 
 
 def interrupted(turns: Sequence[str], kind: str, rng: Random) -> list[str]:
     """The conversation with an exchange or two of the kind between its pairs of turns."""
     entries, pairs = _SMALL_TALK.get(kind, []), _pairs(turns)
     for entry in rng.sample(entries, min(len(entries), 1 + (rng.random() < SECOND_SHARE))):
-        pairs.insert(rng.randint(0, len(turns) // 2), _exchange(entry, rng))
+        pairs.insert(rng.randint(0, len(turns) // 2), _aside(entry, rng))
     return [turn for pair in pairs for turn in pair]
 
 
@@ -62,6 +72,13 @@ def remembered(turns: Sequence[str], rng: Random) -> list[str]:
 def _pairs(turns: Sequence[str]) -> list[list[str]]:
     """A turn of the first speaker and its reply each; the last one may lack the reply."""
     return [list(turns[at : at + 2]) for at in range(0, len(turns), 2)]
+
+
+def _aside(entry: Mapping[str, Any], rng: Random) -> list[str]:
+    """The exchange, or one of its kind that takes up any word."""
+    if entry["kind"] in ECHOING and rng.random() < ECHO_SHARE:
+        return echo(entry["kind"], rng)
+    return _exchange(entry, rng)
 
 
 def _exchange(entry: Mapping[str, Any], rng: Random) -> list[str]:

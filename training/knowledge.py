@@ -12,6 +12,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from training.english import capitalized
+
 TABLES = tomllib.loads((Path(__file__).parent / "lines" / "knowledge.toml").read_text("utf-8"))[
     "tables"
 ]
@@ -33,7 +35,7 @@ def quizzes(rng: Random) -> Iterator[tuple[str, list[str]]]:
 def ask_row(table: Mapping[str, Any], row: tuple[str, str], rng: Random) -> tuple[str, str]:
     """A question for the row and its answer. `{X}` in a table is `{x}` with a capital."""
     x, y = row
-    slots = {"x": x, "y": y, "X": x[:1].upper() + x[1:], "Y": y[:1].upper() + y[1:]}
+    slots = {"x": x, "y": y, "X": capitalized(x), "Y": capitalized(y)}
     return rng.choice(table["asks"]).format_map(slots), rng.choice(table["answers"]).format_map(
         slots
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import optax
 
-PEAK = 2.5e-3
+PEAK = 2.5e-3  # of a run that begins with random weights
 WARMUP_STEPS = 200
 DECAY_PART = 0.6  # the last part of the budget, over which the rate falls to zero
 
@@ -30,7 +30,7 @@ def optimizer() -> optax.GradientTransformationExtraArgs:
     return optax.inject_hyperparams(adamw)(learning_rate=0.0)
 
 
-def learning_rate(step: int, progress: float) -> float:
+def learning_rate(step: int, progress: float, peak: float = PEAK) -> float:
     """The rate at a step, when the share `progress` of the budget is spent.
 
     Holding a constant rate until the end is decided (warmup-stable-decay, arXiv 2404.06395) lets
@@ -38,4 +38,4 @@ def learning_rate(step: int, progress: float) -> float:
     """
     warmup = min(1.0, (step + 1) / WARMUP_STEPS)
     decay = min(1.0, max(0.0, (1.0 - progress) / DECAY_PART))
-    return PEAK * warmup * decay
+    return peak * warmup * decay

@@ -29,6 +29,7 @@ from training.corpus import (
     read_dialogues,
     read_prose,
 )
+from training.echoes import echoing
 from training.knowledge import quizzes
 from training.tales import tales
 from training.transcripts import (
@@ -92,6 +93,7 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
         witty_turns(told, Random(recipe.seed)),
         meetings(Random(recipe.seed)),
         quizzes(Random(recipe.seed)),
+        echoing(Random(recipe.seed)),
         (("storyteller", turns) for turns in tales(Random(recipe.seed))),
     )
     lot, share = Random(recipe.seed), len(talks) / TALKS  # a small corpus is not to drown in them

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from training.english import with_article
+from training.english import capitalized, with_article
 
 LINES = tomllib.loads((Path(__file__).parent / "lines" / "tales.toml").read_text("utf-8"))
 
@@ -22,6 +22,8 @@ TALES = 60
 """Conversations that begin with a plot, for each plot."""
 
 ASKED_FOR_SHARE = 0.75  # of the tales are asked for by something in them
+ANNOUNCED_SHARE = 0.4  # of these begin with what they are about
+DESCRIBED_SHARE = 0.4  # of the nouns that are no person have an adjective
 AGAIN_SHARE = 0.4  # of the conversations ask for one more when a tale is over
 
 
@@ -38,22 +40,24 @@ def tales(rng: Random) -> Iterator[list[str]]:
 def _told(plot: Mapping[str, Any], rng: Random, asks: Sequence[str] = ()) -> Iterator[str]:
     """A tale, asked for in one of the ways of `asks`, or as it suits the tale."""
     cast = draw_cast(plot, rng)
-    asks = asks or _asks(plot, cast, rng)
+    about = " and ".join(cast[f"a_{slot}"] for slot in plot["about"])
+    asks = asks or _asks(plot, rng)
+    opener = ""
+    if asks is LINES["asks"]["about"] and rng.random() < ANNOUNCED_SHARE:
+        opener = rng.choice(LINES["openers"]).format(about=about, About=capitalized(about)) + " "
     for beat in plot["beats"]:
-        yield rng.choice(asks)
-        yield rng.choice(beat).format_map(cast)
-        asks = LINES["asks"]["next"]
+        yield rng.choice(asks).format(about=about)
+        yield opener + rng.choice(beat).format_map(cast)
+        asks, opener = LINES["asks"]["next"], ""
 
 
-def _asks(plot: Mapping[str, Any], cast: Mapping[str, str], rng: Random) -> Sequence[str]:
+def _asks(plot: Mapping[str, Any], rng: Random) -> Sequence[str]:
     """For a tale of what it is about; for any tale; for one of the night, where it is one."""
-    asks = LINES["asks"]
+    kind = "about" if rng.random() < ASKED_FOR_SHARE else "any"
     if plot["night"] and rng.random() < 0.5:
-        return list(asks["night"])
-    if rng.random() < ASKED_FOR_SHARE:
-        about = " and ".join(cast[f"a_{slot}"] for slot in plot["about"])
-        return [ask.format(about=about) for ask in asks["about"]]
-    return list(asks["any"])
+        kind = "night"
+    asks: Sequence[str] = LINES["asks"][kind]
+    return asks
 
 
 def draw_cast(plot: Mapping[str, Any], rng: Random) -> dict[str, str]:
@@ -71,12 +75,18 @@ def draw_cast(plot: Mapping[str, Any], rng: Random) -> dict[str, str]:
     cast["thing"] = rng.choice(slots["things", ""])
     cast["animal"] = rng.choice(slots["animals", ""])
     cast["place"] = rng.choice([it for it in slots["places", ""] if it != cast["thing"]])
-    cast |= {f"a_{noun}": with_article(cast[noun]) for noun in ("hero", "foe", *_THINGS)}
+    cast |= {f"a_{noun}": with_article(cast[noun]) for noun in ("hero", "foe")}
+    cast |= {f"a_{noun}": with_article(_described(cast[noun], rng)) for noun in _THINGS}
     cast |= dict(zip(("he", "him", "his", "himself"), sex, strict=True))
     cast |= dict(zip(("foe_he", "foe_him", "foe_his", "foe_himself"), other, strict=True))
-    return cast | {
-        key[0].upper() + key[1:]: text[0].upper() + text[1:] for key, text in cast.items()
-    }
+    return cast | {capitalized(key): capitalized(text) for key, text in cast.items()}
+
+
+def _described(noun: str, rng: Random) -> str:
+    """The noun, or the noun after an adjective if it has none."""
+    if " " in noun or rng.random() >= DESCRIBED_SHARE:
+        return noun
+    return f"{rng.choice(LINES['slots']['adjectives'])} {noun}"
 
 
 @cache

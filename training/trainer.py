@@ -19,7 +19,7 @@ from grok_app.checkpoint.folder import Checkpoint
 from grok_app.model.config import GrokConfig
 from training.batches import Batches, sufficient
 from training.model import loss
-from training.optimizer import DECAY_PART, learning_rate, optimizer
+from training.optimizer import DECAY_PART, PEAK, learning_rate, optimizer
 from training.progress import Progress
 from training.state import State
 from training.weights import Params, exported_parameters
@@ -67,6 +67,7 @@ def train(
     minutes: float,
     folder: Path,
     stopped: Callable[[], bool] = lambda: False,
+    peak: float = PEAK,
     clock: Callable[[], float] = time.monotonic,
 ) -> State:
     """Trains until the run has taken `minutes` in all, or until `stopped` says so.
@@ -81,6 +82,7 @@ def train(
         minutes: of all the run, earlier parts included.
         folder: where the run is kept.
         stopped: asked between steps.
+        peak: the highest learning rate.
         clock: tells the seconds.
     """
     budget = 60 * minutes
@@ -94,7 +96,7 @@ def train(
                 state.save(folder / "stable.npz")
                 state.decayed = True
             draw = next(b for b, phase in zip(batches, PHASES, strict=True) if spent < phase.until)
-            rate, batch = learning_rate(state.step, spent), draw(state.step)
+            rate, batch = learning_rate(state.step, spent, peak), draw(state.step)
             state.params, state.moments, metrics = update(
                 state.params, state.moments, batch, np.float32(rate)
             )

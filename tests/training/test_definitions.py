@@ -7,8 +7,10 @@ from collections import Counter
 from itertools import combinations
 from random import Random
 
+import pytest
+
 from training.corpus import is_rude
-from training.definitions import LINES, ask_definition, definitions
+from training.definitions import LINES, ask_definition, definitions, named
 
 
 def test_every_definition_is_one_and_does_not_use_its_word() -> None:
@@ -25,8 +27,9 @@ def test_every_definition_is_one_and_does_not_use_its_word() -> None:
 
 
 def test_a_word_has_its_own_definitions_or_those_of_its_kind() -> None:
-    made = dict.fromkeys(answer for _, answer in definitions(Random(0)))
-    assert {text for texts in LINES["words"].values() for text in texts} <= made.keys()
+    made = {re.sub("^.*? (?:is|are) ", "", answer)[1:] for _, answer in definitions(Random(0))}
+    made |= {answer[1:] for _, answer in definitions(Random(0))}
+    assert {text[1:] for texts in LINES["words"].values() for text in texts} <= made
     own = set(LINES["words"])
     for kind in LINES["kinds"].values():
         assert not own & set(kind["words"])
@@ -43,6 +46,27 @@ def test_a_question_has_the_article_that_the_word_needs() -> None:
     plural = {ask_definition("children", Random(seed)) for seed in range(100)}
     assert "What are children?" in plural
     assert "Define children." in plural
+
+
+@pytest.mark.parametrize(
+    ("word", "definition", "sentence"),
+    [
+        ("owl", "A bird that stays up late.", "An owl is a bird that stays up late."),
+        ("love", "What poets sell.", "Love is what poets sell."),
+        ("internet", "The end of quiet.", "The internet is the end of quiet."),
+        ("parents", "Two people who know.", "Parents are two people who know."),
+    ],
+)
+def test_a_definition_mostly_names_its_word(word: str, definition: str, sentence: str) -> None:
+    said = Counter(named(word, definition, Random(seed)) for seed in range(300))
+    assert said.keys() == {definition, sentence}
+    assert 150 < said[sentence] < 270
+
+
+def test_what_is_no_noun_phrase_stands_as_it_is() -> None:
+    assert {named("to run", "Fleeing from age.", Random(seed)) for seed in range(50)} == {
+        "Fleeing from age."
+    }
 
 
 def test_no_word_is_defined_twice_in_nearly_the_same_words() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 from training.corpus import Passage
@@ -42,13 +43,13 @@ quux
 def turns_of(source: str, text: str, title: str = "") -> list[tuple[str, str, str]]:
     """What comes of one text, apart from the definitions that come anyhow."""
     passages = [Passage(source, title, text, held_out=False)]
-    made = {text for texts in LINES["words"].values() for text in texts}
-    made |= {text for kind in LINES["kinds"].values() for text in kind["definitions"]}
+    made = {text[1:] for texts in LINES["words"].values() for text in texts}
+    made |= {text[1:] for kind in LINES["kinds"].values() for text in kind["definitions"]}
     return [
         (kind, question, answer)
         for kind, turns in witty_turns(passages, Random(0))
         for question, answer in zip(turns[::2], turns[1::2], strict=True)
-        if answer not in made
+        if not made & {part[1:] for part in (answer, *re.split(" (?:is|are) ", answer, maxsplit=1))}
     ]
 
 
