@@ -52,7 +52,7 @@ def _run(options: argparse.Namespace) -> None:
         f"used by a token; {state.tokens:,} tokens seen in {state.seconds / 60:.1f} minutes"
     )
     with _interruption() as stopped:
-        state = train(config, state, data, options.minutes, run, stopped, options.rate)
+        state = train(config, state, data, options.minutes, run, stopped, peak=options.rate)
     export(state.params, config, run / "tokenizer.model", options.out)
     print(f"{state.tokens:,} tokens seen; exported to {options.out}")
 

@@ -22,6 +22,7 @@ from training.corpus import HELD_OUT_EVERY
 from training.curve import LogError, draw, read_run
 from training.dataset import WORK
 from training.definitions import LINES as CYNIC
+from training.echoes import ECHOES
 from training.knowledge import TABLES
 from training.optimizer import DECAY_PART, PEAK
 from training.tales import LINES as TALES
@@ -58,25 +59,27 @@ def card(
         machine: what it was trained on.
         began: a sentence on what the run began with.
     """
-    last = log[-1]
+    last, peak = log[-1], max(line["rate"] for line in log)
+    rate = "" if peak == PEAK else f" --rate {peak:g}"
     return Template(WORDS.read_text("utf-8")).substitute(
         million=f"{evaluation['parameters'] / 1e6:.1f}",
         active=f"{evaluation['active_parameters'] / 1e6:.1f}",
         megabytes=f"{evaluation['megabytes']:.1f}",
         architecture=table(("", ""), _architecture(config)),
         held_every=f"One in {HELD_OUT_EVERY}",
-        command=f'    make train ARGS="--corpus DIR --minutes {round(last["seconds"] / 60)}"',
+        command=f'    make train ARGS="--corpus DIR --minutes {round(last["seconds"] / 60)}{rate}"',
         time=f"{last['seconds'] / 3600:.1f} hours",
         machine=escape(machine),
         began=escape(began),
         tokens=f"{last['tokens'] / 1e6:.1f}",
         steps=f"{last['step']:,}",
-        peak=f"{PEAK:g}",
+        peak=f"{peak:g}",
         decay=f"{DECAY_PART:.0%}",
         quips=_written("quips"),
         asks=_written("asks"),
         exchanges_written=sum(len(entry["user"]) for entry in EXCHANGES),
         answers=sum(len(entry["replies"]) for entry in EXCHANGES),
+        echoes=sum(len(entry["replies"][kind]) for entry in ECHOES for kind in entry["replies"]),
         plots=len(TALES["plots"]),
         definitions=sum(len(texts) for texts in _definitions()),
         known=sum(len(table["rows"]) for table in TABLES),

@@ -67,8 +67,8 @@ def train(
     minutes: float,
     folder: Path,
     stopped: Callable[[], bool] = lambda: False,
-    peak: float = PEAK,
     clock: Callable[[], float] = time.monotonic,
+    peak: float = PEAK,
 ) -> State:
     """Trains until the run has taken `minutes` in all, or until `stopped` says so.
 
@@ -82,8 +82,8 @@ def train(
         minutes: of all the run, earlier parts included.
         folder: where the run is kept.
         stopped: asked between steps.
-        peak: the highest learning rate.
         clock: tells the seconds.
+        peak: the highest learning rate.
     """
     budget = 60 * minutes
     batches = [phase.batches(data, config) for phase in PHASES]

@@ -183,6 +183,18 @@ def test_copy_puts_the_reply_on_the_clipboard(chat: Page) -> None:
     assert chat.evaluate("navigator.clipboard.readText()").strip() == bot(chat)[0].strip()
 
 
+def test_what_is_copied_has_no_marks_in_it(chat: Page) -> None:
+    chat.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    said = "Is #include <stdio.h> <b>bold</b>, and ![x]?"
+    send(chat, said)
+    done(chat)
+    chat.locator("#chat [data-testid=user]").first.select_text()
+    chat.keyboard.press("Control+C")
+    assert chat.evaluate("navigator.clipboard.readText()").strip() == said
+    chat.evaluate("text => navigator.clipboard.writeText(text)", "a <\u2060b !\u2060[x]\u2060")
+    assert chat.evaluate("navigator.clipboard.readText()") == "a <b ![x]\u2060"
+
+
 @pytest.mark.parametrize("button", ["#new", "#chat [aria-label=Clear], #chat [title=Clear]"])
 def test_clear_begins_anew(chat: Page, button: str) -> None:
     send(chat, "Hello")

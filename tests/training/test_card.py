@@ -64,7 +64,8 @@ def test_the_card_has_every_figure() -> None:
     for figure in (
         *("27.6", "8.6", "30.7 MB", "1.234", "0.988", "25%", "50%", "10.0%", "40.0%", "0.0012"),
         *("99.0%", "0.5%", "11", "82%", "200", "0.8 million tokens in 400 steps"),
-        *("--minutes 10", "0.2 hours", "CC BY-SA 4.0", r"a laptop\_of two"),
+        *("--minutes 10 --rate 0.001", "held at 0.001", "0.2 hours", "CC BY-SA 4.0"),
+        r"a laptop\_of two",
     ):
         assert figure in text, figure
     assert not re.search(r"(?<!\\)\$", text)

@@ -120,3 +120,4 @@ def test_the_rate_warms_up_holds_and_decays_to_zero() -> None:
     assert learning_rate(WARMUP_STEPS, 0.3) == PEAK
     assert learning_rate(10_000, 1 - DECAY_PART / 2) == pytest.approx(PEAK / 2)
     assert learning_rate(10_000, 1.0) == 0
+    assert learning_rate(WARMUP_STEPS, 0.3, peak=1e-3) == 1e-3
