@@ -34,7 +34,7 @@ def echoing(rng: Random) -> Iterator[tuple[str, list[str]]]:
 
 def echo(kind: str, rng: Random) -> list[str]:
     """Something that is said, and how a kind of persona takes it up."""
-    entry = rng.choice(ECHOES)
+    entry = rng.choice([entry for entry in ECHOES if "later" not in entry])
     return _exchange(entry, kind, draw_word(entry, rng), rng)
 
 

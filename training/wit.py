@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from random import Random
 
 from training.corpus import Passage, is_rude, plain
-from training.definitions import ask_definition, definitions, named
+from training.definitions import ask_definition, definitions
 from training.transcripts import PHRASES
 
 SHORT_TEXTS = ("devil", "fortunes", "jargon")
@@ -36,10 +36,8 @@ def witty_turns(passages: Iterable[Passage], rng: Random) -> Iterator[tuple[str,
 def _exchanges(passage: Passage, rng: Random) -> Iterator[tuple[str, str, str]]:
     """(kind, question, answer) of a dictionary or a fortune."""
     if passage.source == "devil":
-        for word, part, text in _DEVIL.findall(plain(passage.text)):
-            answer, noun = _sentences(text), part == "n"
-            ask = ask_definition(word.lower(), rng)
-            yield "cynic", ask, named(word.lower(), answer, rng) if noun else answer
+        for word, text in _DEVIL.findall(plain(passage.text)):
+            yield "cynic", ask_definition(word.lower(), rng), _sentences(text)
     elif passage.source == "jargon":
         for word, text in _JARGON.findall(plain(passage.text)):
             meaning = _JARGON_MARKS.sub("", _sentences(text))
@@ -94,7 +92,7 @@ def _unquoted(text: str) -> str:
 
 
 _DEVIL = re.compile(
-    r"^([A-Z][A-Z'-]+(?: [A-Z'-]+)?), (n|v|adj|adv|v\.[it]|p|pp|x|n\.pl)\.\s+(.+?)(?=\n\n|\Z)",
+    r"^([A-Z][A-Z'-]+(?: [A-Z'-]+)?), (?:n|v|adj|adv|v\.[it]|p|pp|x|n\.pl)\.\s+(.+?)(?=\n\n|\Z)",
     re.M | re.S,
 )
 _JARGON = re.compile(
