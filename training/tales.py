@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -21,7 +21,8 @@ LINES = tomllib.loads((Path(__file__).parent / "lines" / "tales.toml").read_text
 TALES = 60
 """Conversations that begin with a plot, for each plot."""
 
-ASKED_FOR_SHARE = 0.75  # of the tales are asked for by something in them
+NIGHT_SHARE = 0.5  # of the tales of a night are asked for as such
+ASKED_FOR_SHARE = 0.75  # of the others are asked for by something in them
 ANNOUNCED_SHARE = 0.4  # of these begin with what they are about
 DESCRIBED_SHARE = 0.4  # of the nouns that are no person have an adjective
 AGAIN_SHARE = 0.4  # of the conversations ask for one more when a tale is over
@@ -31,33 +32,30 @@ def tales(rng: Random) -> Iterator[list[str]]:
     """The turns of conversations in which a tale or a few are asked for and told to their end."""
     plots = LINES["plots"]
     for plot in plots * TALES:
-        turns = list(_told(plot, rng))
+        turns = list(_told(plot, _way_to_ask(plot, rng), rng))
         while rng.random() < AGAIN_SHARE:
-            turns += _told(rng.choice(plots), rng, LINES["asks"]["again"])
+            turns += _told(rng.choice(plots), "again", rng)
         yield turns
 
 
-def _told(plot: Mapping[str, Any], rng: Random, asks: Sequence[str] = ()) -> Iterator[str]:
-    """A tale, asked for in one of the ways of `asks`, or as it suits the tale."""
+def _told(plot: Mapping[str, Any], way: str, rng: Random) -> Iterator[str]:
+    """A tale, asked for in one of the ways to ask."""
     cast = draw_cast(plot, rng)
     about = " and ".join(cast[f"a_{slot}"] for slot in plot["about"])
-    asks = asks or _asks(plot, rng)
     opener = ""
-    if asks is LINES["asks"]["about"] and rng.random() < ANNOUNCED_SHARE:
+    if way == "about" and rng.random() < ANNOUNCED_SHARE:
         opener = rng.choice(LINES["openers"]).format(about=about, About=capitalized(about)) + " "
     for beat in plot["beats"]:
-        yield rng.choice(asks).format(about=about)
+        yield rng.choice(LINES["asks"][way]).format(about=about)
         yield opener + rng.choice(beat).format_map(cast)
-        asks, opener = LINES["asks"]["next"], ""
+        way, opener = "next", ""
 
 
-def _asks(plot: Mapping[str, Any], rng: Random) -> Sequence[str]:
-    """For a tale of what it is about; for any tale; for one of the night, where it is one."""
-    kind = "about" if rng.random() < ASKED_FOR_SHARE else "any"
-    if plot["night"] and rng.random() < 0.5:
-        kind = "night"
-    asks: Sequence[str] = LINES["asks"][kind]
-    return asks
+def _way_to_ask(plot: Mapping[str, Any], rng: Random) -> str:
+    """For what the tale is about; for any tale; for one of the night, where it is one."""
+    if plot["night"] and rng.random() < NIGHT_SHARE:
+        return "night"
+    return "about" if rng.random() < ASKED_FOR_SHARE else "any"
 
 
 def draw_cast(plot: Mapping[str, Any], rng: Random) -> dict[str, str]:

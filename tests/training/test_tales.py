@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from training.corpus import is_rude
-from training.english import with_article
+from training.english import capitalized, with_article
 from training.tales import LINES, draw_cast, tales
 from training.transcripts import polish
 
@@ -83,3 +83,27 @@ def test_tales_are_asked_for_by_what_is_in_them_and_told_to_their_end() -> None:
         thing = re.search(r"about (an? [a-z ]+?)(?: and|,|[.?]?$)", turns[0])
         assert thing, turns[0]
         assert thing[1].split(" ", 1)[1] in turns[1], turns[:2]
+
+
+def test_a_tale_may_begin_with_the_very_words_it_was_asked_for_by() -> None:
+    announced = 0
+    asked_for = [turns for turns in tales(Random(0)) if turns[0].startswith("Begin a tale of ")]
+    for ask, reply, *_ in asked_for:
+        about = ask.removeprefix("Begin a tale of ").removesuffix(".")
+        openers = {
+            opener.format(about=about, About=capitalized(about)) for opener in LINES["openers"]
+        }
+        announced += any(reply.startswith(f"{opener} ") for opener in openers)
+    assert 0.25 < announced / len(asked_for) < 0.55
+
+
+def test_a_thing_is_described_once_and_stays_the_same() -> None:
+    described = 0
+    for seed in range(300):
+        cast = draw_cast(PLOTS[seed % len(PLOTS)], Random(seed))
+        for noun in ("thing", "animal", "place"):
+            adjective = cast[f"a_{noun}"].removesuffix(cast[noun]).split()[1:]
+            assert len(adjective) <= 1
+            assert set(adjective) <= set(LINES["slots"]["adjectives"])
+            described += len(adjective)
+    assert 250 < described < 450
