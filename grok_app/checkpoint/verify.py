@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -48,7 +49,7 @@ def wrong_digests(folder: Path, digests: dict[str, str]) -> list[str]:
     too: a list of digests is there to vouch for all of them.
     """
     paths = {_locate(folder, name): digest for name, digest in digests.items()}
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not os.path.isfile(path)]
     unlisted = sorted(set((folder / "ckpt-0").glob("tensor*")) - set(paths))
     present = [path for path in paths if path not in missing]
     total = sum(path.stat().st_size for path in present)
@@ -57,32 +58,43 @@ def wrong_digests(folder: Path, digests: dict[str, str]) -> list[str]:
     return [
         *(f"{path}: missing; the list of digests names it" for path in missing),
         *(f"{path}: the list of digests does not name it" for path in unlisted),
-        *(
-            f"{path}: its SHA-256 is {found[path]}, the list says {paths[path]}; copy it again"
-            for path in present
-            if found[path] != paths[path]
-        ),
+        *(line for path in present for line in _wrong(path, found[path], paths[path])),
     ]
+
+
+def _wrong(path: Path, found: str | OSError, expected: str) -> Iterator[str]:
+    if isinstance(found, OSError):
+        yield f"{path}: cannot be read: {found.strerror}; copy it again, or look at the disk"
+    elif found != expected:
+        yield f"{path}: its SHA-256 is {found}, the list says {expected}; copy it again"
 
 
 def _locate(folder: Path, name: str) -> Path:
     inside = folder / "ckpt-0" / name
-    return inside if inside.is_file() else folder / name
+    return inside if os.path.isfile(inside) else folder / name  # whatever name a list may have
 
 
 def _digest_all(
     paths: Iterable[Path], progress: Callable[[float], Any]
-) -> Iterator[tuple[Path, str]]:
+) -> Iterator[tuple[Path, str | OSError]]:
     with ThreadPoolExecutor(_THREADS) as pool:
         pending = {pool.submit(_digest, path, progress): path for path in paths}
-        for done in as_completed(pending):
-            yield pending[done], done.result()
+        try:
+            for done in as_completed(pending):
+                yield pending[done], done.result()
+        except BaseException:  # Ctrl+C: what has not begun is not read
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
-def _digest(path: Path, progress: Callable[[float], Any]) -> str:
+def _digest(path: Path, progress: Callable[[float], Any]) -> str | OSError:
+    """The digest of a file, or why it cannot be read: the others are to be looked at anyway."""
     digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-            progress(len(piece))
+    try:
+        with path.open("rb", buffering=0) as file:
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+                progress(len(piece))
+    except OSError as error:
+        return error
     return digest.hexdigest()

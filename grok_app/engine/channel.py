@@ -4,9 +4,9 @@ A message is the name of a program and the host arrays that go into it, small on
 connections carry a heartbeat both ways. JAX's own runtime notices a dead process too, but late,
 and it aborts; here whoever waits can be told first, and which process it was.
 
-A newcomer says which process it is and a secret that only the cluster's processes know; anybody
-else who connects is sent away. A frame is the length of its head in 4 bytes, the head in JSON, and
-the arrays' bytes. Nothing in it is ever run.
+A newcomer says which process it is and a secret from the store of JAX's own runtime: a stranger who
+connects by mistake is sent away, one who can reach that runtime's port is not. A frame is the
+length of its head in 4 bytes, the head in JSON, and the arrays' bytes. Nothing in it is ever run.
 """
 
 from __future__ import annotations
@@ -145,6 +145,7 @@ class Follower:
     def __init__(self, address: tuple[str, int], number: int, secret: bytes):
         """Connects to process 0, as process `number`, with the secret that proves it."""
         self._socket = socket.create_connection(address, LOST_AFTER)
+        self._socket.settimeout(JOINING + LOST_AFTER)  # process 0 is silent until all have come
         self._socket.sendall(number.to_bytes(4, "big") + secret)
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         _thread(self._read)
@@ -162,6 +163,7 @@ class Follower:
             try:
                 while True:
                     head, arrays = _read_frame(stream)
+                    self._socket.settimeout(LOST_AFTER)
                     if "end" in head:
                         reason = head["end"]
                         break

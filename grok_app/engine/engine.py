@@ -266,7 +266,7 @@ class Engine:
 
     def _check_alive(self) -> None:
         if self._failure:
-            raise self._failure
+            raise EngineFailed(str(self._failure)) from self._failure
         if self._closing:
             raise EngineFailed("the engine is closed")
 
@@ -299,10 +299,8 @@ class Engine:
     def _serve(self) -> None:
         in_flight: deque[_Dispatch] = deque()
         try:
-            while True:
-                plan, jobs = self._next(idle=not in_flight)
-                if self._closing:
-                    break
+            while work := self._next(idle=not in_flight):
+                plan, jobs = work
                 for job, future in jobs:
                     self._run(job, future)
                 if jobs or not in_flight:
@@ -321,20 +319,23 @@ class Engine:
         if self._leader:
             self._leader.close("" if self._closing else str(reason))
 
-    def _next(self, idle: bool) -> tuple[Plan, list[tuple[Callable[[], Any], Future[Any]]]]:
-        """Waits for something to do, unless results are in flight."""
+    def _next(self, idle: bool) -> tuple[Plan, list[tuple[Callable[[], Any], Future[Any]]]] | None:
+        """Waits for something to do, unless results are in flight; None when the engine closes.
+
+        What has been taken here is done: a job that was dropped would leave its caller waiting.
+        """
         with self._wake:
-            while True:
+            while not self._closing:
                 for request in self._scheduler.sweep():
                     self.metrics.left(request)
                     request.end()
                 plan = self._scheduler.plan(min(MOST_STEPS, self._pace.steps(_TURN)))
-                jobs = [] if self._closing else list(self._jobs)
-                if jobs:
-                    self._jobs.clear()
-                if plan.chunks or plan.decode or jobs or not idle or self._closing:
+                jobs = list(self._jobs)
+                self._jobs.clear()
+                if plan.chunks or plan.decode or jobs or not idle:
                     return plan, jobs
                 self._wake.wait()
+        return None
 
     def _dispatch(self, plan: Plan) -> list[_Dispatch]:
         """Gives a plan to the device and does not wait for it."""
@@ -406,8 +407,10 @@ class Engine:
             self._failure = self._failure or reason
             for request in (*self._scheduler.waiting, *self._scheduler.running()):
                 request.end(reason)
+            for request in self._scheduler.sweep():  # nobody waits or runs in an engine that ended
+                self.metrics.left(request)
             while self._jobs:
-                self._jobs.popleft()[1].set_exception(reason)
+                self._jobs.popleft()[1].set_exception(EngineFailed(str(reason)))
 
 
 def _likeliest(sampled: Sampled, at: tuple[int, int], count: int) -> tuple[tuple[int, float], ...]:

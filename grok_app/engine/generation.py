@@ -99,7 +99,9 @@ class Generation(Iterator[Piece]):
                 return None
             if output is None or isinstance(output, EngineFailed):
                 self._ended = True
-                raise output or StopIteration
+                if output is None:
+                    raise StopIteration
+                raise EngineFailed(str(output)) from output  # others raise the same one's words
             self._ready.extend(output)
         return self._piece(self._ready.popleft())
 

@@ -66,10 +66,11 @@ def load(
     leader = cluster.join() if cluster else None
     assert not isinstance(leader, Follower)
     folder = Path(path)
-    runner, tokenizer, plan = _prepare(folder, mesh, dtype, slots, context, queue, saved, native)
+    settings = mesh, dtype, slots, context, queue, saved, native
+    runner, tokenizer, plan, made_of = _prepare(folder, *settings)
     length = context or runner.config.sequence_len
-    name, made_of = folder.resolve().name, fingerprint(open_checkpoint(folder))
     with explained(plan):
+        name = folder.resolve().name
         return Engine(runner, tokenizer, name, made_of, length, queue, plan, leader)
 
 
@@ -94,7 +95,8 @@ def follow(
     """
     follower = cluster.join()
     assert isinstance(follower, Follower)
-    runner, _, plan = _prepare(Path(path), mesh, dtype, slots, context, queue, saved, native)
+    settings = mesh, dtype, slots, context, queue, saved, native
+    runner, _, plan, _ = _prepare(Path(path), *settings)
     with explained(plan):
         runner.follow(follower)
 
@@ -108,8 +110,8 @@ def _prepare(
     queue: int,
     saved: int,
     native: bool,
-) -> tuple[Runner, Tokenizer | None, MemoryPlan]:
-    """The model on its devices, once all is checked that can be."""
+) -> tuple[Runner, Tokenizer | None, MemoryPlan, str]:
+    """The model on its devices, once all is checked that can be; and its fingerprint."""
     config = read_config(folder)
     _check(config, dtype, slots, context, queue, saved)
     device_mesh = make_mesh(mesh or default_mesh_shape(config, len(jax.devices())))
@@ -130,7 +132,7 @@ def _prepare(
     length = context or config.sequence_len
     checkpoint = open_checkpoint(folder)
     plan = _check_memory(config, device_mesh, slots, length, kind, saved)
-    tokenizer = _tokenizer(folder, config)
+    tokenizer, made_of = _tokenizer(folder, config), fingerprint(checkpoint)
     on_processor = device_mesh.devices.flat[0].platform == "cpu"
     if on_processor and kind != default_dtype("cpu"):
         log.warning("%s on a CPU is many times slower than %s", kind, default_dtype("cpu"))
@@ -139,7 +141,7 @@ def _prepare(
     with explained(plan):
         params = load_parameters(checkpoint, device_mesh)
         runner = Runner(config, params, device_mesh, kind, slots, length, saved, native)
-    return runner, tokenizer, plan
+    return runner, tokenizer, plan, made_of
 
 
 def _check(

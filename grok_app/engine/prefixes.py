@@ -4,7 +4,8 @@ A row keeps what it held when its conversation ends: the next turn goes on there
 that many share is copied from whoever has it. Some rows beyond the slots save what would be lost
 when a slot is taken for something else. Only what was made as part of a prompt counts: the tokens
 of a reply are made one at a time, which rounds otherwise in the last bits, so they are made anew.
-Then a reused beginning is the very same numbers as a cold one. Plain Python: no device.
+Then a reused beginning is the very same numbers as a cold one: so it is on a CPU, and where a
+product rounds alike for any number of rows. Plain Python: no device.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Prefixes:
         """Whether another row begins with all that this one holds."""
         content = self.rows[row].tokens
         others = (other.tokens for i, other in enumerate(self.rows) if i != row)
-        return any(_common(content, other) == len(content) for other in others)
+        return any(_begins(other, content) for other in others)
 
     def _put(self, row: int, tokens: Tokens) -> None:
         self.rows[row].tokens = tokens
@@ -106,6 +107,14 @@ class Prefixes:
     def _touch(self, row: int) -> None:
         self._clock += 1
         self.rows[row].used = self._clock
+
+
+def _begins(tokens: Tokens, beginning: Tokens) -> bool:
+    """Whether the tokens begin so. There are many rows, and most differ in the last of these."""
+    length = len(beginning)
+    if not length or len(tokens) < length:
+        return not length
+    return bool(tokens[length - 1] == beginning[-1]) and np.array_equal(tokens[:length], beginning)
 
 
 def _common(one: Tokens, other: Tokens) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import queue
 import secrets
 import threading
@@ -33,7 +32,8 @@ class SamplingParams:
         min_p: keep tokens at least this fraction as likely as the likeliest; 0 keeps all.
         repetition_penalty: divides the scores of tokens already in the context; 1 does nothing.
         stop: texts that end the reply and are not part of it.
-        seed: the same seed, prompt and settings give the same reply; None draws one.
+        seed: the same seed, prompt and settings give the same reply on the same machine; None
+            draws one.
         logprobs: how many of the likeliest tokens to report with each token.
         experts: whether to report which experts spoke.
     """
@@ -78,7 +78,7 @@ def _check_whole(name: str, value: Any, least: int, most: int) -> None:
 
 def _check_number(name: str, value: Any, least: float, most: float) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not least <= value <= most:
+    if not number or not least <= value <= most:
         raise RequestError(f"{name} is {value!r}; expected a number from {least:g} to {most:g}")
 
 

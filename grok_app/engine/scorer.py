@@ -64,19 +64,21 @@ class Scorer:
         start = jax.ShapeDtypeStruct((), jnp.int32)
         counts = jax.ShapeDtypeStruct((rows,), jnp.int32)
         tokens = jax.ShapeDtypeStruct((rows, CHUNK), jnp.int32)
-        cache = jax.tree.map(_described, self.empty_cache())
-        params = jax.tree.map(_described, runner.params)
+        shardings = jax.tree.map(partial(NamedSharding, runner.mesh), _CACHE_SPEC)
+        self._empty = jax.jit(self._empty_cache, out_shardings=shardings)
+        cache = jax.tree.map(_placed, jax.eval_shape(self._empty), shardings)
+        params = jax.tree.map(lambda array: _placed(array, array.sharding), runner.params)
         self._program = program.lower(params, cache, tokens, tokens, start, counts).compile()
 
     def empty_cache(self) -> KVCache:
-        """A cache for the texts, each as long as a slot's, in the type of the computation: scores
-        are to be compared."""
+        """A cache for the texts, each as long as a slot's."""
+        return self._empty()
+
+    def _empty_cache(self) -> KVCache:
+        """In the type of the computation: scores are to be compared."""
         config, heads = self._config, self._shard.kv_heads * self._shard.devices
-        length = self._runner.slots.cache.length
-        cache = partial(empty_cache, config.num_layers, self._rows, heads, length)
-        shardings = jax.tree.map(partial(NamedSharding, self._runner.mesh), _CACHE_SPEC)
-        make = jax.jit(lambda: cache(config.key_size, self._runner.dtype), out_shardings=shardings)
-        return make()
+        size = config.num_layers, self._rows, heads, self._runner.slots.cache.length
+        return empty_cache(*size, config.key_size, self._runner.dtype)
 
     def score(
         self, cache: KVCache, texts: Sequence[Sequence[int]], start: int
@@ -121,5 +123,6 @@ class Scorer:
         return cache, Scores(logprob, top, top_logprob)
 
 
-def _described(array: Array) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=array.sharding)
+def _placed(array: Any, sharding: Any) -> jax.ShapeDtypeStruct:
+    """What stands for an array until there is one."""
+    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)

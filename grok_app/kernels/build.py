@@ -16,6 +16,7 @@ from pathlib import Path
 
 import jax
 import jax.ffi
+from jaxlib import version as jaxlib_version
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def build(folder: Path) -> bool:
             compile_to(library, compiler)
         loaded = ctypes.CDLL(str(library))
         handlers = {target: getattr(loaded, target) for target in TARGETS}
-    except (OSError, AttributeError, subprocess.SubprocessError) as error:
+    except (OSError, AttributeError, ValueError, subprocess.SubprocessError) as error:
         reason = getattr(error, "stderr", None) or error
         log.warning("the native kernels cannot be used, XLA does its work: %s", reason)
         return False
@@ -62,6 +63,7 @@ def compile_to(library: Path, compiler: str, *flags: str) -> None:
 
     Raises:
         OSError: the file cannot be written, or there is no such compiler.
+        ValueError: a quotation in `compiler` does not end.
         subprocess.SubprocessError: the compiler fails; its `stderr` says why.
     """
     library.parent.mkdir(parents=True, exist_ok=True)
@@ -74,11 +76,11 @@ def compile_to(library: Path, compiler: str, *flags: str) -> None:
 
 
 def _fingerprint(compiler: str) -> str:
-    """Changes with all that the library depends on: sources, jaxlib, compiler, processor."""
+    """Changes with what the library depends on: sources, jaxlib, the compiler's name, processor."""
     digest = hashlib.blake2b(digest_size=8)
     for source in (_SOURCE, *sorted(_SOURCE.parent.glob("*.h"))):
         digest.update(source.read_bytes())
-    about = (jax.__version__, compiler, _FLAGS, platform.machine(), _processor())
+    about = (jaxlib_version.__version__, compiler, _FLAGS, platform.machine(), _processor())
     digest.update(repr(about).encode())
     return digest.hexdigest()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +74,12 @@ class GrokConfig:
                 f"config.json: num_q_heads {self.num_q_heads} is not a multiple of "
                 f"num_kv_heads {self.num_kv_heads}"
             )
+        if self.num_q_heads * self.key_size % SCALE_GROUPS:
+            raise CheckpointError(
+                f"config.json: {self.num_q_heads} query heads of {self.key_size} are "
+                f"{self.num_q_heads * self.key_size} wide; expected a multiple of {SCALE_GROUPS}, "
+                "the groups of scales"
+            )
         if self.key_size % 2:
             raise CheckpointError(f"config.json: key_size {self.key_size} is odd; halves rotate")
         if self.num_selected_experts > self.num_experts:
@@ -96,7 +101,7 @@ _MOST_ELSE = 1 << 24
 
 def _check_number(name: str, value: Any, whole: bool) -> None:
     kinds = (int,) if whole else (int, float)
-    if not isinstance(value, kinds) or isinstance(value, bool) or not math.isfinite(value):
+    if not isinstance(value, kinds) or isinstance(value, bool):
         raise CheckpointError(
             f"config.json: {name} is {value!r}; expected {'a whole' if whole else 'a'} number"
         )

@@ -61,12 +61,22 @@ def test_what_is_no_tensor_file_is_told_from_a_missing_one(copy: Path, kind: str
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("num_layers", 10**8), ("widening_factor", 1e308), ("sequence_len", 1), ("num_experts", 300)],
+    [
+        *(("num_layers", 10**8), ("widening_factor", 1e308), ("sequence_len", 1)),
+        *(("num_experts", 300), ("emb_size", 10**400), ("widening_factor", float("inf"))),
+    ],
 )
 def test_sizes_beyond_all_bounds(copy: Path, key: str, value: float) -> None:
     values = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(values | {key: value}))
     assert f"{key} is {value!r}; expected a number from" in refusal(copy)
+
+
+def test_heads_that_no_groups_of_scales_divide(copy: Path) -> None:
+    values = json.loads((copy / "config.json").read_text())
+    narrow = {"num_q_heads": 1, "num_kv_heads": 1, "key_size": 4}
+    (copy / "config.json").write_text(json.dumps(values | narrow))
+    assert "1 query heads of 4 are 4 wide; expected a multiple of 8" in refusal(copy)
 
 
 def test_files_of_another_model(copy: Path) -> None:
@@ -95,7 +105,7 @@ def test_a_tensor_of_the_wrong_kind_is_named(copy: Path) -> None:
     assert "moe/linear/w should be an int8 weight" in refusal(copy)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1, 2]", '"text"', "\udcff"])
+@pytest.mark.parametrize("content", ["", "{", "[1, 2]", '"text"', "\udcff", "[" * 100_000])
 def test_a_config_that_is_none(copy: Path, content: str) -> None:
     (copy / "config.json").write_bytes(content.encode(errors="surrogateescape"))
     assert "config.json" in refusal(copy)

@@ -1,16 +1,19 @@
 """All that is wrong with a folder is told at once, and nothing but headers is read for it."""
 
+import errno
 import hashlib
+import os
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from grok_app.checkpoint.folder import survey
 from grok_app.checkpoint.tensor_writer import write_tensor
-from grok_app.checkpoint.verify import read_digests, wrong_digests
+from grok_app.checkpoint.verify import _digest_all, read_digests, wrong_digests
 from grok_app.errors import CheckpointError
 
 
@@ -80,6 +83,47 @@ def test_one_changed_bit_is_found(copy: Path, tmp_path: Path) -> None:
     missing, changed = wrong_digests(copy, read_digests(tmp_path / "sums"))
     assert "tensor00005_000: missing" in missing
     assert "tensor00004_000: its SHA-256 is" in changed
+
+
+def test_a_file_that_cannot_be_read_is_told_with_the_others(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sums").write_text(digests_of(copy))
+    bad = copy / "ckpt-0" / "tensor00004_000"
+    (copy / "ckpt-0" / "tensor00005_000").write_bytes(b"changed")
+    opened = Path.open
+
+    def failing(path: Path, *args: Any, **kwargs: Any) -> Any:
+        if path == bad:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return opened(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", failing)
+    unread, changed = wrong_digests(copy, read_digests(tmp_path / "sums"))
+    assert "tensor00004_000: cannot be read: Input/output error" in unread
+    assert "tensor00005_000: its SHA-256 is" in changed
+
+
+def test_a_name_longer_than_any_file_has_is_missing(copy: Path, tmp_path: Path) -> None:
+    name = "x" * 5000
+    (tmp_path / "sums").write_text(f"{digests_of(copy)}{'0' * 64}  {name}\n")
+    (problem,) = wrong_digests(copy, read_digests(tmp_path / "sums"))
+    assert f"{name}: missing" in problem
+
+
+def test_ctrl_c_reads_no_file_that_was_not_begun(copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "sums").write_text(digests_of(copy))
+    read: list[float] = []
+
+    def interrupt(count: float) -> None:
+        read.append(count)
+        time.sleep(0.05)
+
+    digests = _digest_all(sorted((copy / "ckpt-0").iterdir()), interrupt)
+    next(digests)
+    with pytest.raises(KeyboardInterrupt):
+        digests.throw(KeyboardInterrupt)
+    assert len(read) < 15 < len(list((copy / "ckpt-0").iterdir()))
 
 
 def test_a_file_without_a_digest_is_told(copy: Path, tmp_path: Path) -> None:

@@ -109,6 +109,27 @@ def test_who_does_not_come_is_named(leader: Leader, address) -> None:
             leader.gather(3, SECRET, seconds=1)
 
 
+def test_who_has_come_waits_as_long_as_process_0_for_the_others(leader: Leader, address) -> None:
+    program = f"""
+from grok_app.engine import channel
+channel.LOST_AFTER = 1.0
+print([name for name, _ in channel.Follower({address!r}, 1, {SECRET!r})])
+"""
+    gathered = gathering(leader, 2)
+    early = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE)
+    wait_for = time.monotonic() + 30
+    while not leader._peers:
+        assert time.monotonic() < wait_for
+        time.sleep(0.05)
+    time.sleep(2.5)
+    late = Follower(address, 2, SECRET)
+    gathered.join(10)
+    leader.send("run", [])
+    leader.close()
+    assert [name for name, _ in late] == ["run"]
+    assert early.communicate(timeout=30)[0] == b"['run']\n"
+
+
 def ended(program: str) -> str:
     """What a process that must end with an error says."""
     done = subprocess.run(

@@ -3,7 +3,9 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -299,8 +301,35 @@ def test_a_fault_of_the_engine_reaches_everybody_who_waits(
             list(generation)
     with pytest.raises(EngineFailed, match="the device has gone"):
         engine.generate([1])
-    with pytest.raises(EngineFailed, match="the device has gone"):
-        engine.logits([[1]])
+    lengths = set()
+    for _ in range(5):
+        with pytest.raises(EngineFailed, match="the device has gone") as caught:
+            engine.logits([[1]])
+        lengths.add(len(list(caught.traceback)))
+    assert len(lengths) == 1  # of errors of their own: one that is raised anew grows
+    stats = engine.stats()
+    assert (stats.waiting, stats.running) == (0, 0)
+    assert engine.metrics.finished == {"abort": 2}
+    engine.close()
+
+
+def test_a_job_that_meets_the_end_of_the_engine_ends_too(
+    mini, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = grok_app.load(mini, mesh=(1, 1), slots=1)
+    taken = engine._next
+
+    def closing_meanwhile(idle: bool) -> Any:
+        work = taken(idle)
+        if work and work[1]:
+            engine._closing = True
+        return work
+
+    monkeypatch.setattr(engine, "_next", closing_meanwhile)
+    engine.generate([1], max_tokens=1)  # wakes the thread, which then asks through the above
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(engine.logits, [[1]])
+        assert asked.exception(timeout=30) is None or isinstance(asked.exception(), EngineFailed)
     engine.close()
 
 

@@ -40,6 +40,9 @@ def test_a_compiler_that_fails_is_quoted(
     broken = tmp_path / "c++"
     broken.write_text("#!/bin/sh\necho no such header >&2\nexit 1\n")
     broken.chmod(0o755)
+    monkeypatch.setenv("CXX", f'{broken} "-O2')
+    assert not build(tmp_path / "unquoted")
+    assert "No closing quotation" in caplog.text
     monkeypatch.setenv("CXX", str(broken))
     assert not build(tmp_path / "broken")
     assert "no such header" in caplog.text
