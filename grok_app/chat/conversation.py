@@ -119,7 +119,11 @@ class Conversation:
         Raises:
             ConversationError: the text is longer than can be kept.
         """
-        _check(len(text) <= LONGEST_TEXT, f"a turn may have {LONGEST_TEXT:,} characters")
+        if len(text) > LONGEST_TEXT:
+            raise ConversationError(
+                f"the turn would have {len(text):,} characters; at most {LONGEST_TEXT:,} are kept: "
+                "shorten it"
+            )
         node = self.nodes[self.path[place]]
         return self._with(Node(node.parent, node.role, text))
 
@@ -137,6 +141,15 @@ class Conversation:
         versions = self.versions(place)
         at = versions.index(self.path[place]) + step
         return replace(self, leaf=self._newest(versions[min(max(at, 0), len(versions) - 1)]))
+
+    def caught_up(self, later: Conversation) -> Conversation:
+        """With the turns that `later` has beyond these, if it is this one somewhat later; a reply
+        to the leaf becomes the leaf."""
+        if later.id != self.id or later.nodes[: len(self.nodes)] != self.nodes:
+            return self
+        last = None if later.leaf is None else later.nodes[later.leaf]
+        replied = last is not None and (last.role, last.parent) == ("assistant", self.leaf)
+        return replace(self, nodes=later.nodes, leaf=later.leaf if replied else self.leaf)
 
     def newest(self) -> Conversation:
         """The branch that was added to last."""
@@ -198,29 +211,30 @@ def _title(text: str) -> str:
 
 
 def _node(value: Any, number: int) -> Node:
-    where = f"turn {number + 1}"
-    _check(isinstance(value, dict), f"{where} is no object")
+    turn = number + 1
+    _check(isinstance(value, dict), f"turn {turn} is no object")
     parent, role = value.get("parent"), value.get("role")
-    _check(parent is None or _whole(parent, number), f"{where} follows {parent!r}, no earlier turn")
-    _check(role in ("user", "assistant"), f"{where} is of {role!r}; expected user or assistant")
+    earlier = parent is None or _whole(parent, number)
+    _check(earlier, f"turn {turn} follows {parent!r}, no earlier turn")
+    _check(role in ("user", "assistant"), f"turn {turn} is of {role!r}; expected user or assistant")
     made = value.get("made")
-    text = _text(value, "text", LONGEST_TEXT, where)
-    return Node(parent, role, text, _made(made, where) if made is not None else None)
+    text = _text(value, "text", LONGEST_TEXT, f"turn {turn}")
+    return Node(parent, role, text, _made(made, turn) if made is not None else None)
 
 
-def _made(value: Any, where: str) -> Made:
-    _check(isinstance(value, dict), f"made of {where} is no object")
+def _made(value: Any, turn: int) -> Made:
+    _check(isinstance(value, dict), f"made of turn {turn} is no object")
     seed, stop, experts = value.get("seed"), value.get("stop", []), value.get("experts", [])
-    _check(_whole(seed, 2**32), f"the seed of {where} is {seed!r}; expected a whole number")
-    _check(_is_list(stop, str), f"stop of {where} is no list of texts")
+    _check(_whole(seed, 2**32), f"the seed of turn {turn} is {seed!r}; expected a whole number")
+    _check(_is_list(stop, str), f"stop of turn {turn} is no list of texts")
     counted = _is_list(experts, list) and all(_is_list(layer, int) for layer in experts)
-    _check(counted, f"experts of {where} is no list of lists of whole numbers")
+    _check(counted, f"experts of turn {turn} is no list of lists of whole numbers")
     try:
         sampling = parse_sampling(value.get("sampling", {}))
     except PersonaError as error:
-        raise ConversationError(f"{where}: {error}") from None
+        raise ConversationError(f"turn {turn}: {error}") from None
     return Made(
-        **{name: _text(value, name, LONGEST_TEXT, where) for name in _MADE_TEXTS},
+        **{name: _text(value, name, LONGEST_TEXT, f"turn {turn}") for name in _MADE_TEXTS},
         seed=seed,
         sampling=sampling,
         stop=tuple(stop),
@@ -228,7 +242,7 @@ def _made(value: Any, where: str) -> Made:
     )
 
 
-def _text(value: dict[str, Any], name: str, longest: int, where: str = "it") -> str:
+def _text(value: dict[str, Any], name: str, longest: int, where: str = "the conversation") -> str:
     text = value.get(name, "")
     _check(isinstance(text, str), f"{name} of {where} is {text!r}; expected a text")
     _check(len(text) <= longest, f"{name} of {where} has {len(text):,} characters; {longest:,} fit")

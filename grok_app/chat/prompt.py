@@ -82,12 +82,7 @@ def build_prompt(
     """
     if not turns or not turns[-1].text.strip():
         raise RequestError("the message is empty; write something first")
-    longest = max(turns, key=lambda turn: len(turn.text))
-    if len(longest.text) > LONGEST_MESSAGE:
-        raise RequestError(
-            f"the message has {len(longest.text):,} characters; at most {LONGEST_MESSAGE:,} can "
-            "be read, and fewer fit the model's context: shorten it"
-        )
+    _check_lengths(turns)
     room = min(max_tokens, context // 2)
     taken = _taken(facts, turns, count, (context - room) // FACTS_PART)
     head, *lines = _pieces(persona, turns, taken)
@@ -105,6 +100,22 @@ def build_prompt(
     tokens = count(text)  # counted whole: tokens may join or part where pieces meet
     room = max(room, min(max_tokens, context - tokens))
     return Prompt(text, tokens, room, dropped=start, facts=taken)
+
+
+def _check_lengths(turns: Sequence[Turn]) -> None:
+    """What is far too long is not even counted in tokens."""
+    for number, turn in enumerate(turns, 1 - len(turns)):
+        size = len(turn.text)
+        if size > LONGEST_MESSAGE and number == 0:
+            raise RequestError(
+                f"the message has {size:,} characters; at most {LONGEST_MESSAGE:,} can be read, "
+                "and fewer fit the model's context: shorten it"
+            )
+        if size > LONGEST_MESSAGE:
+            raise RequestError(
+                f"an earlier turn has {size:,} characters; at most {LONGEST_MESSAGE:,} can be "
+                "read: change it, or begin a new chat"
+            )
 
 
 def _taken(facts: str, turns: Sequence[Turn], count: Count, budget: int) -> tuple[str, ...]:

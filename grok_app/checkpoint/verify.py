@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ def _locate(folder: Path, name: str) -> Path:
 
 def _digest_all(
     paths: Iterable[Path], progress: Callable[[float], Any]
-) -> Iterator[tuple[Path, str | OSError]]:
+) -> Generator[tuple[Path, str | OSError]]:
     with ThreadPoolExecutor(_THREADS) as pool:
         pending = {pool.submit(_digest, path, progress): path for path in paths}
         try:

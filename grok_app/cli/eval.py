@@ -75,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _settings(engine: Engine, options: argparse.Namespace, **more: Any) -> dict[str, Any]:
     shared = {"benchmark": options.benchmark, "file": str(options.file), "model": engine.name}
+    shared["fingerprint"] = engine.fingerprint  # a folder's name may hold another model by now
     return shared | {"device": engine.device, "context": engine.context} | more
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -32,6 +32,14 @@ Updates = dict[Any, Any]
 """New values, by component."""
 
 
+@dataclass
+class _Running:
+    """A reply that is being made, and the conversation with as much of it as there is."""
+
+    reply: Reply
+    talk: Conversation
+
+
 class ChatTab:
     """The components of the chat and their events.
 
@@ -43,7 +51,7 @@ class ChatTab:
         """Lays the components out; `talk` has the conversation that is open."""
         self.talk = talk
         self.engine, self.personas, self.limits = engine, personas, limits
-        self.replies: dict[str, Reply] = {}  # those being made, by visit
+        self.running: dict[str, _Running] = {}  # by visit
         first = personas.first
         with gr.Row(equal_height=True, elem_id="chat-bar"):
             self.persona = gr.Dropdown(
@@ -160,7 +168,7 @@ class ChatTab:
             **many,
         )
         # Through the queue too: only so does Gradio remember the new choices as good ones.
-        greeted = [self.persona, self.chat]
+        greeted = [self.persona, self.chat, *self.controls.preset]
         own.select(self.on_own, [self.persona, self.talk, own], greeted, **hidden, **many)
         blocks.unload(self.on_leave)
 
@@ -174,21 +182,21 @@ class ChatTab:
             gr.Info(language_of(request)("Write a message first."))
             yield {self.message: text}  # without any update Gradio empties all that is shown
             return
-        before = _read(talk)
+        before = self.current(request, talk)
         yield from self._reply(before.said(text), before, wish, request, typed=text)
 
     def on_example(
         self, request: gr.Request, event: gr.SelectData, talk: str, *wish: Any
     ) -> Iterator[Updates]:
         """A suggested opening was chosen."""
-        before = _read(talk)
+        before = self.current(request, talk)
         yield from self._reply(before.said(event.value["text"]), before, wish, request)
 
     def on_retry(
         self, request: gr.Request, event: gr.RetryData, talk: str, *wish: Any
     ) -> Iterator[Updates]:
         """Another version of the reply is wanted."""
-        before = _read(talk)
+        before = self.current(request, talk)
         place = before.asked(_index(event))
         if place >= 0:
             yield from self._reply(before.upto(place), before, wish, request)
@@ -199,7 +207,7 @@ class ChatTab:
         self, request: gr.Request, event: gr.EditData, talk: str, *wish: Any
     ) -> Iterator[Updates]:
         """A turn was changed, which begins a branch: the person's asks for a new reply."""
-        before = _read(talk)
+        before = self.current(request, talk)
         try:
             changed = before.edited(_index(event), original(str(event.value)))
         except ConversationError as error:
@@ -212,7 +220,7 @@ class ChatTab:
 
     def on_more(self, request: gr.Request, talk: str, _begin: str, *rest: Any) -> Iterator[Updates]:
         """The last reply is to go on."""
-        before = _read(talk)
+        before = self.current(request, talk)
         if before.turns and before.turns[-1].role == "assistant":
             wish = (before.turns[-1].text, *rest)
             yield from self._reply(before.upto(len(before.path) - 2), before, wish, request)
@@ -221,11 +229,12 @@ class ChatTab:
 
     def on_replay(self, request: gr.Request, talk: str, own: str) -> Iterator[Updates]:
         """A conversation that was sent by somebody is made again, reply by reply."""
+        self._end_reply(request)
         recorded = self._opened(request, talk)
         again = replace(recorded, nodes=(), leaf=None)
+        yield self._shown(request, again) | self._persona_of(recorded, own)
         with suppress(ValueError, PersonaError):  # without them the visitor is told who is missing
             own = self.personas.joined(own, json.loads(talk).get("personas"))
-        yield self._shown(request, again) | self._persona_of(request, recorded, own)
         foreign = differing = 0
         for node in (recorded.nodes[index] for index in recorded.path):
             if node.role == "user":
@@ -260,7 +269,6 @@ class ChatTab:
 
         Where there can be none, the conversation `before` and what was `typed` are given back.
         """
-        self._end_reply(request)
         try:
             made, own = self._wished(wish)
             yield from self._made(replace(talk, persona=made.persona), made, own, request)
@@ -298,38 +306,36 @@ class ChatTab:
         settings = made.sampling, made.seed, made.stop, made.facts
         reply = Reply(self.engine, persona, turns, *settings, experts=True)
         made = replace(made, facts="\n".join(reply.prompt.facts))
-        self.replies[visit] = reply
-        busy = gr.update(value="", submit_btn=False, stop_btn=True)
-        yield self._shown(request, talk) | {
-            self.message: busy,
-            self.prompt: reply.prompt.text,
-            self.begin: "",
-            self.facts.taken: self.facts.shown(reply.prompt),
-        }
-        answered, said = talk, language_of(request)
-        watch = self.experts.watch(talk, made.persona)
-        try:
+        self.running[visit] = running = _Running(reply, talk)
+        said, watch = language_of(request), self.experts.watch(talk, made.persona)
+        try:  # from here on: whoever leaves closes this where it stands
+            yield self._shown(request, talk) | {
+                self.message: gr.update(value="", submit_btn=False, stop_btn=True),
+                self.prompt: reply.prompt.text,
+                self.begin: "",
+                self.facts.taken: self.facts.shown(reply.prompt),
+            }
             for now in self._watched(request, reply):
                 counts = count(reply.traces, self.engine.config.num_experts)
-                answered = talk.replied(now.text, replace(made, experts=counts))
-                if self.replies.get(visit) is not reply:
+                running.talk = talk.replied(now.text, replace(made, experts=counts))
+                if self.running.get(visit) is not running:
                     break
                 yield {
-                    self.chat: _messages(answered),
+                    self.chat: _messages(running.talk),
                     self.status: gauges(self.engine, reply.prompt, now, said),
                     self.experts.view: watch.value(reply.traces),
                 }
-            if self.replies.get(visit) is not reply:
-                yield {self.talk: answered.to_json()}  # kept, though the chat shows something else
+            if self.running.get(visit) is not running:
+                yield {self.talk: running.talk.to_json()}  # kept, though something else is shown
                 return None
             tokens = {self.experts.view: watch.value(reply.traces)}
-            yield self._shown(request, answered) | tokens | {self.message: _idle()}
-            return None if now.ended == "stopped" else answered
+            yield self._shown(request, running.talk) | tokens | {self.message: _idle()}
+            return None if now.ended == "stopped" else running.talk
         finally:
             reply.stop()
             reply.shown.set()
-            if self.replies.get(visit) is reply:
-                del self.replies[visit]
+            if self.running.get(visit) is running:
+                del self.running[visit]
 
     def _watched(self, request: gr.Request, reply: Reply) -> Iterator[Progress]:
         """The reply as it grows; where the engine fails it ends there, and the visitor is told."""
@@ -342,13 +348,12 @@ class ChatTab:
 
     def on_stop(self, request: gr.Request) -> None:
         """The reply is to end where it is; its own event then shows what there is."""
-        if reply := self.replies.get(request.session_hash or ""):
-            reply.stop()
+        if running := self.running.get(request.session_hash or ""):
+            running.reply.stop()
 
     def on_undo(self, request: gr.Request, event: gr.UndoData, talk: str) -> Updates:
         """The last exchange is taken back, its message to be written anew."""
-        self._end_reply(request)
-        before = _read(talk)
+        before = self.current(request, talk)
         place = before.asked(_index(event))
         if place < 0:
             return self._shown(request, before)
@@ -363,10 +368,12 @@ class ChatTab:
 
     def on_open(self, request: gr.Request, talk: str, own: str) -> Updates:
         """Another conversation of the visitor's is shown."""
-        self._end_reply(request)
         opened = self._opened(request, talk)
         opened = opened if opened.path else opened.newest()
-        return self._shown(request, opened) | self._quiet() | self._persona_of(request, opened, own)
+        speaker = self._persona_of(opened, own)
+        if own and opened.persona and not speaker:  # without, it is not known yet which there are
+            self._miss(request, opened.persona, own)
+        return self._shown(request, opened) | self._quiet() | speaker
 
     def on_older(self, request: gr.Request, talk: str, place: int | None) -> Updates:
         """The version before this one is to be seen."""
@@ -377,8 +384,7 @@ class ChatTab:
         return self._leaf(request, talk, place, 1)
 
     def _leaf(self, request: gr.Request, talk: str, place: int | None, step: int) -> Updates:
-        self._end_reply(request)
-        before = _read(talk)
+        before = self.current(request, talk)
         if not before.path:
             return self._shown(request, before.newest()) | self._quiet()
         if place is None or place >= len(before.path):
@@ -403,7 +409,8 @@ class ChatTab:
         after the conversation in which one of them speaks."""
         choices = self.personas.choices(own)
         known, speaker = {each for _, each in choices}, _read(talk).persona
-        if speaker in known and not self.personas.is_shipped(speaker):
+        untouched = slug not in known or slug == self.personas.first.slug
+        if untouched and speaker in known and not self.personas.is_shipped(speaker):
             slug = speaker
         elif speaker and speaker not in known:
             self._miss(request, speaker, own)
@@ -411,34 +418,51 @@ class ChatTab:
             slug = self.personas.first.slug
         updates: Updates = {self.persona: gr.update(choices=choices, value=slug)}
         with suppress(RequestError):  # where it is read, that is said
-            updates[self.chat] = _greeting(self.personas.find(slug, own))
+            persona = self.personas.find(slug, own)
+            updates[self.chat] = _greeting(persona)
+            if not self.personas.is_shipped(slug):  # it may be what has changed
+                preset = self.controls.preset
+                updates |= zip(preset, self.controls.preset_of(persona), strict=True)
         return updates
 
     def on_leave(self, request: gr.Request) -> None:
         """The visitor is gone: the engine must not go on for nobody."""
-        if reply := self.replies.pop(request.session_hash or "", None):
-            reply.stop()
+        if running := self.running.pop(request.session_hash or "", None):
+            running.reply.stop()
 
-    def _end_reply(self, request: gr.Request) -> None:
-        """Ends the visitor's reply and waits until its event has said its last word."""
-        if reply := self.replies.get(request.session_hash or ""):
-            self.on_leave(request)
-            reply.shown.wait(_PATIENCE)
+    def current(self, request: gr.Request, talk: str) -> Conversation:
+        """The conversation that the browser holds, and what a reply that ends now has said of it:
+        that was not kept yet when the visitor went on.
+
+        Raises:
+            ConversationError: it holds none.
+        """
+        before, ended = _read(talk), self._end_reply(request)
+        return before.caught_up(ended) if ended else before
+
+    def _end_reply(self, request: gr.Request) -> Conversation | None:
+        """Ends the visitor's reply and waits until its event has said its last word; returns the
+        conversation with it."""
+        running = self.running.get(request.session_hash or "")
+        if running is None:
+            return None
+        self.on_leave(request)
+        running.reply.shown.wait(_PATIENCE)
+        return running.talk
 
     def _opened(self, request: gr.Request, talk: str) -> Conversation:
         """A conversation from outside; where it is none, the visitor is told and has a new one."""
         try:
-            return _read(talk)
+            return self.current(request, talk)
         except ConversationError as error:
             warn(error, language_of(request))
             return Conversation()
 
-    def _persona_of(self, request: gr.Request, talk: Conversation, own: str) -> Updates:
+    def _persona_of(self, talk: Conversation, own: str) -> Updates:
+        """Who has spoken in a conversation goes on, if the visitor has that persona."""
         choices = self.personas.choices(own)
         if talk.persona in (slug for _, slug in choices):
             return {self.persona: gr.update(choices=choices, value=talk.persona)}
-        if own and talk.persona:  # without, the browser has not said yet which there are
-            self._miss(request, talk.persona, own)
         return {}
 
     def _miss(self, request: gr.Request, slug: str, own: str) -> None:

@@ -192,10 +192,7 @@ class CompareTab:
     def on_keep(self, request: gr.Request, kept: str, talk: str, own: str) -> Updates:
         """A column's reply becomes the conversation's."""
         try:
-            joined = adopted(
-                Conversation.from_json(talk) if talk else Conversation(),
-                Conversation.from_json(kept),
-            )
+            joined = adopted(self._chat.current(request, talk), Conversation.from_json(kept))
         except ConversationError as error:
             warn(error, language_of(request))
             return {self._tabs: gr.skip()}
@@ -232,10 +229,10 @@ class CompareTab:
         visit, said = request.session_hash or "", language_of(request)
         columns = self.columns[: len(replies)]
         self._replies[visit] = replies
-        yield {self.message: gr.update(submit_btn=False, stop_btn=True)} | {
-            column.keep: gr.update(interactive=False) for column in columns
-        }
-        try:
+        try:  # from here on: whoever leaves closes this where it stands
+            yield {self.message: gr.update(submit_btn=False, stop_btn=True)} | {
+                column.keep: gr.update(interactive=False) for column in columns
+            }
             for progress in _watched(replies):
                 if self._replies.get(visit) is not replies:
                     return  # begun anew meanwhile

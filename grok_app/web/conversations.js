@@ -15,7 +15,7 @@ const WORDS = {
     by_hand: "Copy this link:", filed: "Too long for a link: it was saved as a file. Import shows it.",
     nothing: "No conversation is open yet.", other: "(continued in another tab)",
     unread: name => `${name} holds no conversation that can be imported: `,
-    unkept: "Your browser does not keep this conversation: ", unloaded: "This could not be opened: ",
+    unkept: "Your browser does not keep this conversation: ", failed: "That did not work: ",
     advice: " It is still open here: export it, or free some of the browser's storage.",
     bad_link: "The link's conversation cannot be read; was it copied whole?",
   },
@@ -29,7 +29,7 @@ const WORDS = {
     by_hand: "Diesen Link kopieren:", filed: "Zu lang für einen Link: als Datei gespeichert. Importieren zeigt sie.",
     nothing: "Noch ist kein Gespräch offen.", other: "(in einem anderen Tab fortgesetzt)",
     unread: name => `${name} enthält kein Gespräch, das importiert werden kann: `,
-    unkept: "Ihr Browser behält dieses Gespräch nicht: ", unloaded: "Das ließ sich nicht öffnen: ",
+    unkept: "Ihr Browser behält dieses Gespräch nicht: ", failed: "Das ging nicht: ",
     advice: " Hier ist es noch offen: exportieren Sie es, oder schaffen Sie Platz im Speicher des Browsers.",
     bad_link: "Das Gespräch im Link ist nicht lesbar; wurde er ganz kopiert?",
   },
@@ -310,6 +310,14 @@ async function copyReplay() {
   }
 }
 
+async function importReplay(file) {
+  try {
+    await openReplay(await file.text());
+  } catch (error) {
+    tell(words.unread(file.name) + error.message);
+  }
+}
+
 async function openReplay(text) {
   check(JSON.parse(text));
   setOpen({ ...JSON.parse(text), id: newId() });
@@ -330,15 +338,31 @@ async function show() {
     const found = new Set(records.filter(r => r.words.includes(query)).map(r => r.id));
     return all.filter(summary => found.has(summary.id));
   });
-  if (turn !== shown) return;
+  if (turn !== shown || find("ul input")) return; // a title is being written: its end shows the list
   summaries.sort((a, b) => b.updated - a.updated);
   const current = openTalk()?.id;
+  const held = focusIn(find("ul"));
   find("ul").replaceChildren(...summaries.map(summary => item(summary, summary.id === current)));
+  held();
   find(".none").textContent = summaries.length ? "" : query ? words.unmatched : words.none;
+}
+
+// Whoever has the focus in the list has it again in the new one: a function that gives it back.
+function focusIn(list) {
+  const button = list.contains(document.activeElement) ? document.activeElement : null;
+  if (!button) return () => {};
+  const line = button.closest("li");
+  const place = [...list.children].indexOf(line);
+  return () => {
+    const lines = [...list.children];
+    const next = lines.find(({ dataset }) => dataset.id === line.dataset.id) ?? lines[Math.min(place, lines.length - 1)];
+    (next?.querySelector(`.${button.className}`) ?? find("input[type=search]")).focus();
+  };
 }
 
 function item({ id, title, updated }, current) {
   const line = document.createElement("li");
+  line.dataset.id = id;
   const opener = button("open", title, () => open(id));
   opener.title = new Date(updated).toLocaleString();
   if (current) opener.setAttribute("aria-current", "true");
@@ -363,17 +387,21 @@ function edit(line, id, title) {
   box.value = title;
   box.maxLength = 200;
   box.setAttribute("aria-label", words.renaming);
+  const buttons = [...line.children];
   let over = false;
-  const end = kept => {
+  const end = (kept, pressed) => {
     if (over) return;
     over = true;
     const text = box.value.trim();
+    line.replaceChildren(...buttons);
+    if (pressed) line.querySelector(".rename").focus();
     attempt(() => (kept && text && text !== title ? rename(id, text) : show()));
   };
-  box.onblur = () => end(true);
+  box.onblur = () => end(true, false);
   box.onkeydown = event => {
-    if (event.key === "Enter") end(true);
-    if (event.key === "Escape") end(false);
+    if (event.isComposing) return;
+    if (event.key === "Enter") end(true, true);
+    if (event.key === "Escape") end(false, true);
   };
   line.replaceChildren(box);
   box.select();
@@ -389,16 +417,16 @@ function tell(text = "", action = "", act = null) {
   if (text) fading = setTimeout(() => tell(), UNDO_MS);
 }
 
-function fail(error, text) {
+function fail(error, text, advice = "") {
   const reason = error?.name === "QuotaExceededError" ? "quota" : error?.message ?? String(error);
-  find(".problem").textContent = `${text}${reason}.${words.advice}`;
+  find(".problem").textContent = `${text}${reason}.${advice}`;
 }
 
 async function attempt(act) {
   try {
     await act();
   } catch (error) {
-    fail(error, words.unloaded);
+    fail(error, words.failed);
   }
 }
 
@@ -413,7 +441,7 @@ function keep() {
   const text = props.value;
   saving = saving.then(() => save(text)).then(
     () => { find(".problem").textContent = ""; },
-    error => fail(error, words.unkept),
+    error => fail(error, words.unkept, words.advice),
   );
 }
 
@@ -443,11 +471,12 @@ act("all", exportAll, words.all);
 act("replay", copyReplay, words.replay);
 find("input[type=file]").setAttribute("aria-label", words.importing);
 find("input[type=file]").onchange = event => attempt(async () => {
-  for (const file of event.target.files) {
-    if (file.name.endsWith(".replay.json")) await openReplay(await file.text());
+  const files = [...event.target.files];
+  event.target.value = ""; // so that the same file, once mended, can be chosen again
+  for (const file of files) {
+    if (file.name.endsWith(".replay.json")) await importReplay(file);
     else await importFile(file);
   }
-  event.target.value = "";
 });
 
 watch("value", keep);

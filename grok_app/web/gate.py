@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -43,8 +43,9 @@ class Gate:
 
 
 def _is_open(scope: Scope) -> bool:
-    # A deep link opens the state of somebody's session.
-    inside = ".." not in scope["path"] and b"deep_link" not in scope["query_string"]
+    # A deep link opens the state of somebody's session, whatever way its name is written.
+    names = QueryParams(scope["query_string"]).keys()
+    inside = ".." not in scope["path"] and "deep_link" not in names
     return inside and _OPEN.fullmatch(scope["path"]) is not None
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-
-UNMARKED_COPIES = Path(__file__).with_suffix(".js").read_text("utf-8")
-"""The page's script that takes the marks of `harmless` out of what is copied."""
 
 # An invisible character after "<" where a tag could begin, and inside "![" where an image could:
-# the text looks the same, where an escaped "&lt;" would not in a line of code.
+# the text looks the same, where an escaped "&lt;" would not in a line of code, and it is copied
+# without them (see page.js).
 _BREAK = "\u2060"
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 

@@ -67,6 +67,9 @@ function edited(text) {
   let same = 0;
   while (same < text.length && text[same] === before.text[same]) same++;
   const tokens = before.tokens.filter(token => token.end <= same);
+  if (tokens.length < before.tokens.length) { // what may be the first bytes of a character that is gone
+    while (tokens.at(-1)?.at === tokens.at(-1)?.end && tokens.length) tokens.pop();
+  }
   turn({ text, tokens }, performance.now() - typed < TYPING_MS);
   typed = performance.now();
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
@@ -23,6 +24,7 @@ from grok_app.web.words import translatable
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
 
+SCRIPT = Path(__file__).with_suffix(".js").read_text("utf-8")
 _DEMO = (
     "A public demo with limits. The model makes things up. What you write is not kept, but goes "
     "through somebody else's machine: no secrets, please."

@@ -24,8 +24,7 @@ from grok_app.web.front import Front, waiting_page
 from grok_app.web.gate import Gate
 from grok_app.web.limits import Limits
 from grok_app.web.listener import Listener
-from grok_app.web.markup import UNMARKED_COPIES
-from grok_app.web.page import build
+from grok_app.web.page import SCRIPT, build
 from grok_app.web.theme import CSS, theme
 from grok_app.web.words import i18n
 
@@ -115,7 +114,7 @@ def _mounted(blocks: gr.Blocks, engine: Engine, settings: Settings) -> FastAPI:
         auth=list(settings.auth) or None,
         theme=theme(),
         css_paths=CSS,
-        js=UNMARKED_COPIES,
+        js=SCRIPT,
         i18n=i18n(),
         footer_links=[],
         show_error=False,

@@ -29,7 +29,8 @@ function retry() {
 function stop() {
   const edited = document.querySelector("#chat textarea")?.closest(".message-row");
   const cancel = edited?.parentElement.querySelectorAll(".message-buttons button")[1];
-  (cancel ?? document.querySelector("#message .stop-button"))?.click();
+  const running = document.querySelector("#message .stop-button");
+  (cancel ?? (running?.offsetParent ? running : null))?.click(); // not the one of a tab that is hidden
 }
 
 // key, with Alt or not, what it does, the act
@@ -51,13 +52,14 @@ function typing(target) {
 }
 
 document.addEventListener("keydown", event => {
-  if (dialog.open || event.ctrlKey || event.metaKey) return;
+  if (dialog.open || event.ctrlKey || event.metaKey || event.isComposing) return;
   const pressed = event.code.replace(/^Key/, "").toLowerCase();
   const key = event.altKey ? { comma: ",", period: "." }[pressed] ?? pressed : event.key;
   const found = KEYS.find(([name, alt]) => name === key && alt === event.altKey);
-  const character = event.key.length === 1 && event.key.toLowerCase() !== key;
+  const character = event.key === "Dead" || (event.key.length === 1 && event.key.toLowerCase() !== key);
   if (event.altKey && character && typing(event.target)) return; // Alt types it on some keyboards
-  if (!found || (!event.altKey && event.key !== "Escape" && typing(event.target))) return;
+  const elsewhere = event.key !== "Escape" || !event.target.closest("#message, #chat");
+  if (!found || (!event.altKey && elsewhere && typing(event.target))) return;
   if (event.key !== "Escape") event.preventDefault();
   found[3]();
 });

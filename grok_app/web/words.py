@@ -44,13 +44,13 @@ def to_german(text: str) -> str:
 
 
 def _error_in_german(text: str) -> str:
-    """A message in which figures and words stand, and at `problem` another message."""
+    """A message in which figures and words stand; at `problem` another one, at `where` a place."""
     for message, german in _german_errors():
         if found := message.fullmatch(text):
             parts = found.groupdict().items()
             return german.format_map(
                 {
-                    name: to_german(part) if name == "problem" else _part(part)
+                    name: to_german(part) if name in ("problem", "where") else _part(part)
                     for name, part in parts
                 }
             )

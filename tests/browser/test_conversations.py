@@ -162,6 +162,66 @@ def test_a_deleted_conversation_that_is_being_answered_stays_deleted(talks: Page
     assert not user(talks)
 
 
+def test_who_goes_on_while_a_reply_comes_keeps_what_there_is_of_it(
+    page: Page, slow_url: str
+) -> None:
+    page.set_viewport_size(DESK)
+    open_page(page, slow_url)
+    open_list(page)
+    choose_persona(page, "Raw completion")
+    opening = page.locator("#chat .example").first.inner_text()
+    page.locator("#chat .example").first.click()
+    expect(page.locator("#chat [data-testid=bot]")).to_have_text(re.compile(r"\w"))
+    page.locator("#message textarea").fill("And then?")
+    page.keyboard.press("Enter")
+    expect(page.locator("#chat [data-testid=user]")).to_have_count(2)
+    expect(page.locator("#chat [data-testid=bot]")).to_have_count(2)
+    page.keyboard.press("Escape")
+    expect(page.locator("#message button.submit-button")).to_be_visible()
+    (kept,) = saved(page)
+    said = [(node["parent"], node["role"]) for node in kept["nodes"]]
+    assert said == [(None, "user"), (0, "assistant"), (1, "user"), (2, "assistant")]
+    assert kept["nodes"][0]["text"] == opening
+    assert kept["leaf"] == 3
+
+
+def test_a_title_can_be_written_while_a_reply_comes(page: Page, slow_url: str) -> None:
+    page.set_viewport_size(DESK)
+    open_page(page, slow_url)
+    open_list(page)
+    choose_persona(page, "Raw completion")
+    open_settings(page)
+    set_slider(page, "max-tokens", 30)
+    send(page, "It was a dark night")
+    listed(page, "It was a dark night")
+    page.get_by_label("Rename: It was a dark night").click()
+    title = page.locator("#conversations li input")
+    title.fill("A night")
+    page.keyboard.press("Escape")  # ends the title, not the reply
+    page.get_by_label("Rename: It was a dark night").click()
+    title.fill("A dark one")
+    expect(page.locator("#status")).to_contain_text("cut at its longest")
+    page.wait_for_timeout(500)
+    title.press("Enter")
+    listed(page, "A dark one")
+    expect(page.get_by_label("Rename: A dark one")).to_be_focused()
+
+
+def test_the_focus_stays_in_the_list(talks: Page) -> None:
+    talk(talks, "First")
+    talk(talks, "Second")
+    opener = talks.locator("#conversations li .open").last
+    opener.focus()
+    talks.keyboard.press("Enter")
+    expect(talks.locator("#chat [data-testid=user]")).to_have_text(["First"])
+    expect(talks.locator("#conversations li .open").last).to_be_focused()
+    talks.get_by_label("Delete: First").focus()
+    talks.keyboard.press("Enter")
+    expect(talks.get_by_label("Delete: Second")).to_be_focused()
+    talks.keyboard.press("Enter")
+    expect(talks.locator("#conversations input[type=search]")).to_be_focused()
+
+
 def test_retries_and_edits_are_versions(talks: Page) -> None:
     talk(talks, "What is love?")
     first = bot(talks)
@@ -271,6 +331,10 @@ def test_a_file_that_is_none_is_refused(talks: Page, text: str, problem: str) ->
     expect(note).to_contain_text("wrong.json holds no conversation that can be imported")
     expect(note).to_contain_text(problem)
     listed(talks, "Hello")
+    import_text(talks, text, "wrong.replay.json")
+    expect(note).to_contain_text("wrong.replay.json holds no conversation that can be imported")
+    expect(talks.locator("#conversations .problem")).to_be_empty()
+    assert talks.evaluate("document.querySelector('#conversations input[type=file]').value") == ""
 
 
 def test_an_imported_conversation_that_the_server_refuses_is_explained(talks: Page) -> None:
@@ -456,11 +520,17 @@ def test_a_replay_brings_a_persona_of_ones_own_along(talks: Page, context: Brows
     open_list(talks)
     press(talks, "Copy a replay link")
     expect(talks.locator("#conversations .note")).to_contain_text("The link is on the clipboard")
+    link = talks.evaluate("navigator.clipboard.readText()")
+    talks.evaluate("localStorage.removeItem('grok-1-personas')")  # as it is with anybody else
     other = context.new_page()
-    other.goto(talks.evaluate("navigator.clipboard.readText()"))
+    other.goto(link)
     done(other)
     expect(other.locator("#status")).to_have_text("replayed: the very same words")
     assert (user(other), bot(other)) == said
+    expect(other.get_by_text("there is no persona")).to_have_count(0)
+    expect(other.locator("#persona input")).to_have_value(re.compile("Grok"))
+    send(other, "Hello")
+    done(other, 2)
 
 
 def test_a_replay_can_be_stopped(page: Page, slow_url: str) -> None:

@@ -301,6 +301,22 @@ def test_the_bytes_of_a_character_are_asked_and_changed_one_by_one(
     assert page.locator("#notebook .problem").inner_text() == ""
 
 
+def test_no_half_of_a_character_is_left_when_it_is_deleted(page: Page, app_url: str) -> None:
+    four = [
+        {"at": 2, "end": 2 + 2 * (byte == 0x82), "id": 3 + byte, "p": 0.5, "top": []}
+        for byte in (0xF0, 0x9F, 0x99, 0x82)
+    ]
+    kept = {"text": "Hi\U0001f642", "tokens": four}
+    page.add_init_script(f"localStorage.setItem('grok-1-notebook', {json.dumps(json.dumps(kept))})")
+    open_page(page, app_url)
+    open_notebook(page)
+    area(page).press("End")
+    area(page).press("Backspace")
+    assert text(page) == "Hi"
+    page.wait_for_function("JSON.parse(localStorage['grok-1-notebook']).text === 'Hi'")
+    assert page.evaluate("JSON.parse(localStorage['grok-1-notebook']).tokens") == []
+
+
 def test_markup_is_text(notebook: Page) -> None:
     markup = "<img src=x onerror=\"document.title='no'\"> ${1+1} {{x}} \u202e\u05d0 \U0001f99c"
     go_on(notebook, markup, 3)

@@ -9,7 +9,15 @@ from playwright.sync_api import BrowserContext, FilePayload, Page, ViewportSize,
 
 from grok_app.chat import load_personas, read_persona
 from tests.app_process import ROOT, AppProcess
-from tests.browser.test_chat_page import DESK, PHONE, choose_persona, done, open_page, send
+from tests.browser.test_chat_page import (
+    DESK,
+    PHONE,
+    choose_persona,
+    done,
+    open_page,
+    open_settings,
+    send,
+)
 
 STORE = "grok-1-personas"
 PIRATE = """name = "Pirate <b>Ann</b>"
@@ -126,6 +134,19 @@ def test_one_is_written_with_the_prompt_in_view_and_answers_in_the_chat(editor: 
     editor.reload()
     expect(editor.locator("#chat [data-testid=bot]")).to_have_count(1)
     expect(editor.locator("#persona input")).to_have_value("\N{MILKY WAY} Ann")
+
+
+def test_its_settings_count_as_soon_as_they_are_saved(editor: Page) -> None:
+    copy(editor)
+    wait_until_listed(editor, "Copy of Grok", "#persona")
+    choose_persona(editor, "Copy of Grok")
+    editor.get_by_role("tab", name="Personas").click()
+    field(editor, "Temperature").fill("0.2")
+    press(editor, "Save")
+    expect(editor.locator("#persona-note")).to_contain_text("Kept in your browser")
+    editor.get_by_role("tab", name="Chat").click()
+    open_settings(editor)
+    expect(editor.locator("#temperature input[type=number]")).to_have_value("0.2")
 
 
 def test_what_is_wrong_is_said_at_the_field_and_not_kept(editor: Page) -> None:

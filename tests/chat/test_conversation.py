@@ -50,6 +50,29 @@ def test_an_edit_begins_a_branch_and_keeps_the_old_one() -> None:
     assert shown(back.leafed(2, 1)) == shown(edited)
 
 
+def test_an_edit_longer_than_can_be_kept_is_refused() -> None:
+    with pytest.raises(ConversationError, match="the turn would have 200,001 characters"):
+        talk("Hello").edited(0, "x" * 200_001)
+
+
+def test_what_was_said_meanwhile_is_caught_up_with() -> None:
+    before = talk("Hello", "Hi", "How are you?")
+    answered = before.replied("Well")
+    assert before.caught_up(answered) == answered
+    assert before.caught_up(before) == before
+    elsewhere = before.upto(0)  # the visitor looks at something else by now
+    assert shown(elsewhere.caught_up(answered)) == ["Hello"]
+    assert elsewhere.caught_up(answered).nodes == answered.nodes
+    anew = before.upto(-1)
+    assert shown(anew.caught_up(before)) == []
+
+
+def test_another_conversation_is_not_caught_up_with() -> None:
+    before = talk("Hello", "Hi")
+    assert before.caught_up(replace(before.said("So?"), id="another")) == before
+    assert before.caught_up(replace(talk("Good-bye", "Bye", "?"), id=before.id)) == before
+
+
 def test_leafing_stops_at_both_ends() -> None:
     edited = talk("One", "1").edited(0, "Two")
     assert shown(edited.leafed(0, 1)) == ["Two"]
@@ -142,7 +165,7 @@ GOOD: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"id": 3}, "id of it is 3"),
+        ({"id": 3}, "id of the conversation is 3"),
         ({"title": "x" * 10**6}, "1,000,000 characters"),
         ({"nodes": None}, "nodes is no list"),
         ({"nodes": [{}] * 10_001}, "nodes is no list"),

@@ -149,6 +149,8 @@ def test_a_huge_message_is_refused_before_it_is_counted() -> None:
 
     with pytest.raises(RequestError, match="100,000 characters"):
         build_prompt(GROK, [user("x" * 100_000)], never, 10**9, 10)
+    with pytest.raises(RequestError, match="an earlier turn has 100,000 characters"):
+        build_prompt(GROK, [user("x" * 100_000), user("Hello")], never, 10**9, 10)
     assert LONGEST_MESSAGE < 100_000
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 import time
@@ -152,6 +153,7 @@ def test_gsm8k_by_command(tmp_path: Path, problems: Path) -> None:
     assert [result["expected"] for result in report["results"]] == ["1200", "8", "10"]
     assert report["accuracy"] == report["right"] / 3
     assert report["settings"]["shots"] == 2
+    assert re.fullmatch("[0-9a-f]{16}", report["settings"]["fingerprint"])
     assert json.loads(ended.stdout)["problems"] == 3
 
 

@@ -183,6 +183,8 @@ def briefly(http: httpx.Client, method: str, path: str) -> httpx.Response:
         "/gradio_api/deep_link?session_hash=session",
         "/?deep_link=../../etc",
         "/config?deep_link=x",
+        "/config?deep%5Flink=x",
+        "/config?a=b&%64eep_link=x",
         "/gradio_api/upload_progress?upload_id=x",
         "/gradio_api/openapi.json",
         "/monitoring",

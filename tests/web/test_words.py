@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from grok_app.chat import Conversation
+from grok_app.errors import ConversationError
 from grok_app.web import words
 from tests.app_process import ROOT
 
@@ -83,35 +85,46 @@ def test_translations_keep_what_is_filled_in() -> None:
         assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", german))
 
 
-def messages(path: Path) -> Iterator[tuple[str, str]]:
-    """(kind of error, message) of all that a file raises, with 7 for whatever is filled in."""
+def messages(path: Path) -> Iterator[str]:
+    """All that a file raises for a visitor to read."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call) and node.args:
-            kind, message = ast.unparse(node.func), node.args[0]
-            parts = message.values if isinstance(message, ast.JoinedStr) else [message]
-            if kind in TOLD and isinstance(parts[0], (ast.Constant, ast.FormattedValue)):
-                text = (
-                    str(part.value) if isinstance(part, ast.Constant) else "7" for part in parts
-                )
-                yield kind, "".join(text)
+            kind = ast.unparse(node.func)
+            message = node.args[-1 if kind == "_check" else 0]  # it raises its last argument
+            if kind in TOLD | {"_check"} and isinstance(message, (ast.Constant, ast.JoinedStr)):
+                yield filled(message)
+
+
+def filled(text: ast.Constant | ast.JoinedStr) -> str:
+    """A text of the code, with 7 for whatever is filled in."""
+    parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "7" for part in parts)
+
+
+def filled_in(files: Iterable[Path]) -> set[str]:
+    """All texts of the code in which something is filled in."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in files]
+    return {
+        filled(node) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)
+    }
 
 
 def test_whatever_a_visitor_may_be_told_is_told_in_german() -> None:
     files = [*WEB.glob("*.py"), *(ROOT / "grok_app" / "chat").glob("*.py")]
     asked = ("request.py", "scheduler.py", "tokenizer.py")  # engine.py's are a program's
     files += [ROOT / "grok_app" / "engine" / name for name in asked]
-    told = [(path.name, text) for path in files for _, text in messages(path)]
+    told = [text for path in files for text in messages(path)]
     assert len(told) > 40
-    in_english = {text for _, text in told if words.to_german(text) == text}
+    in_english = {text for text in told if words.to_german(text) == text}
     assert in_english == ENGLISH_ONLY
 
 
 def test_every_german_message_is_of_one_that_is_raised() -> None:
-    told = [text for path in (ROOT / "grok_app").rglob("*.py") for _, text in messages(path)]
-    words_in_them = literals([*(ROOT / "grok_app").rglob("*.py")])
+    files = [*(ROOT / "grok_app").rglob("*.py")]
+    plain, composed = literals(files), filled_in(files)
     for english in ERRORS:
         pattern = re.sub(r"\\{\w+\\}", r"\\S+", re.escape(english))
-        assert any(re.fullmatch(pattern, text) for text in told) or english in words_in_them
+        assert english in plain or any(re.fullmatch(pattern, text) for text in composed), english
 
 
 def test_every_message_finds_its_own_german() -> None:
@@ -135,6 +148,20 @@ def test_a_message_within_a_message_is_german_too() -> None:
     assert "hat 20.000 Zeichen" in words.to_german(
         "the persona has 20,000 characters; at most 16,384 fit"
     )
+
+
+def test_what_is_wrong_with_a_conversation_is_told_in_german() -> None:
+    for problem, german in (
+        ({"nodes": 7}, "nodes ist keine Liste von Beiträgen"),
+        ({"nodes": [{"role": "x"}]}, "Beitrag 1 ist von 'x'; erwartet wird user oder assistant"),
+        ({"nodes": [{"role": "user", "text": 7}]}, "text von Beitrag 1 ist 7; erwartet wird ein"),
+        ({"id": 3}, "id von dem Gespräch ist 3; erwartet wird ein Text"),
+    ):
+        with pytest.raises(ConversationError) as refused:
+            Conversation.parse(problem)
+        told = words.to_german(str(refused.value))
+        assert told.startswith("das ist kein Gespräch, das sich öffnen lässt: ")
+        assert german in told
 
 
 def test_a_long_message_costs_no_more_than_its_length() -> None:

@@ -1,10 +1,13 @@
-// Runs once on the page: what is copied is the text itself, without the marks of markup.py.
+// Runs once on the page, before anything is shown.
 () => {
-  const marks = /(?<=[<!])\u2060/g;
+  // Gradio's page says that it is English, whatever its i18n makes of it.
+  document.documentElement.lang = navigator.language.startsWith("de") ? "de" : "en";
 
+  // What is copied is the text itself, without the marks of markup.py.
+  const unmarked = text => text.replace(/([<!])\u2060/g, "$1");
   document.addEventListener("copy", event => {
     const text = document.getSelection().toString();
-    const original = text.replace(marks, "");
+    const original = unmarked(text);
     if (original === text) return;
     event.clipboardData.setData("text/plain", original);
     event.preventDefault();
@@ -14,5 +17,5 @@
   const { clipboard } = navigator;
   if (!clipboard) return;
   const write = clipboard.writeText.bind(clipboard);
-  clipboard.writeText = text => write(text.replace(marks, ""));
+  clipboard.writeText = text => write(unmarked(text));
 }
