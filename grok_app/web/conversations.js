@@ -399,9 +399,9 @@ function edit(line, id, title) {
   };
   box.onblur = () => end(true, false);
   box.onkeydown = event => {
-    if (event.isComposing) return;
-    if (event.key === "Enter") end(true, true);
-    if (event.key === "Escape") end(false, true);
+    if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
+    event.preventDefault(); // or Enter would press the button that has the focus next
+    end(event.key === "Enter", true);
   };
   line.replaceChildren(box);
   box.select();

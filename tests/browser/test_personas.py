@@ -138,9 +138,11 @@ def test_one_is_written_with_the_prompt_in_view_and_answers_in_the_chat(editor: 
 
 def test_its_settings_count_as_soon_as_they_are_saved(editor: Page) -> None:
     copy(editor)
+    editor.get_by_role("tab", name="Chat").click()
     wait_until_listed(editor, "Copy of Grok", "#persona")
     choose_persona(editor, "Copy of Grok")
     editor.get_by_role("tab", name="Personas").click()
+    editor.get_by_text("Openings, stop strings and sampling").click()
     field(editor, "Temperature").fill("0.2")
     press(editor, "Save")
     expect(editor.locator("#persona-note")).to_contain_text("Kept in your browser")
