@@ -89,6 +89,20 @@ def test_the_keys_do_what_their_list_says(page: Page, app_url: str) -> None:
     assert not user(page)
 
 
+@pytest.mark.parametrize("how", ["{key: 'Dead'}", "{key: 'n', isComposing: true}"])
+def test_a_key_that_writes_an_accent_writes_it(page: Page, app_url: str, how: str) -> None:
+    open_page(page, app_url)
+    send(page, "Hello")
+    done(page)
+    allowed = page.locator("#message textarea").evaluate(
+        f"""box => box.dispatchEvent(new KeyboardEvent("keydown", {{
+            code: "KeyN", altKey: true, bubbles: true, cancelable: true, ...{how}}}))"""
+    )
+    assert allowed  # as Option+N, the beginning of a letter like \u00f1, on a Mac
+    page.wait_for_timeout(500)
+    assert user(page) == ["Hello"]
+
+
 def test_escape_stops_a_reply_and_leaves_an_edit(page: Page, slow_url: str) -> None:
     open_page(page, slow_url)
     choose_persona(page, "Raw completion")
@@ -110,6 +124,7 @@ def test_the_page_is_in_the_browsers_language(
     open_page(page, app_url)
     expect(page.locator("#new")).to_have_text(text)
     expect(page.locator("#conversations .fresh")).to_have_text(text)
+    assert page.evaluate("document.documentElement.lang") == locale[:2]
     send(page, "Hello")
     done(page)
     expect(page.locator("#status")).to_contain_text("Kontext" if locale == "de-DE" else "context")
