@@ -14,8 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from training.corpus import CorpusError
+from training.drill import drill
 
 Indices = npt.NDArray[np.int64]
+
+DRILL = "drill"
+"""The pool that is made, not read: see `training.drill`."""
 
 CYCLE = 256
 """Rows after which each pool has had its exact share, to 1 / CYCLE."""
@@ -25,15 +29,26 @@ class Batches:
     """Batches of windows of the pools, each window once before any comes again."""
 
     def __init__(
-        self, folder: Path, mixture: Mapping[str, float], *, rows: int, length: int, seed: int = 0
+        self,
+        folder: Path,
+        mixture: Mapping[str, float],
+        *,
+        rows: int,
+        length: int,
+        vocabulary: int,
+        seed: int = 0,
     ) -> None:
         """Rows of length + 1 tokens from the pools in `folder`, in the shares of `mixture`.
 
         A pool of variants, such as "dialogues" for dialogues-0 and so on, is gone through one
-        variant after the other. Raises CorpusError if a pool is missing or too small.
+        variant after the other; the pool DRILL is made up of all tokens of the `vocabulary`.
+        Raises CorpusError if a pool is missing or too small.
         """
         self._rows, self._length = rows, length
-        self._pools = [_Pool(folder, name, length, seed) for name in mixture]
+        self._pools: list[_Drill | _Pool] = [
+            _Drill(vocabulary, length, seed) if name == DRILL else _Pool(folder, name, length, seed)
+            for name in mixture
+        ]
         self._shares = _whole_shares(np.array(list(mixture.values())))
         pools = np.repeat(np.arange(len(mixture)), self._shares)
         self._pattern = np.random.default_rng(seed).permutation(pools)
@@ -58,9 +73,10 @@ def sufficient(folder: Path, mixture: Mapping[str, float], length: int) -> dict[
     large = {
         name: share
         for name, share in mixture.items()
-        if all(len(np.load(path, mmap_mode="r")) > length for path in _files(folder, name))
+        if name == DRILL
+        or all(len(np.load(path, mmap_mode="r")) > length for path in _files(folder, name))
     }
-    if not large:
+    if not large.keys() - {DRILL}:
         raise CorpusError(f"too little text: a row has {length} tokens, and no pool has as many")
     return large
 
@@ -97,6 +113,17 @@ class _Pool:
         order = _permutation((*self._seeds[variant], epoch), len(windows))
         start = windows[order[place - self._ends[variant]]]  # a negative index counts from the end
         return self._tokens[variant][start : start + self._length + 1].astype(np.int32)
+
+
+class _Drill:
+    """Rows to look back in, each another one."""
+
+    def __init__(self, vocabulary: int, length: int, seed: int) -> None:
+        self._vocabulary, self._length, self._seed = vocabulary, length, seed
+
+    def row(self, number: int) -> npt.NDArray[np.int32]:
+        rng = np.random.default_rng((self._seed, crc32(DRILL.encode()), number))
+        return drill(self._vocabulary, self._length, rng)
 
 
 def window_starts(documents: Indices, total: int, length: int) -> Indices:

@@ -47,13 +47,16 @@ class Phase:
         """Its batches. A pool too small for a row is left out: a corpus may have no books."""
         length = int(self.context * config.sequence_len)
         mixture = sufficient(data, self.mixture, length)
-        return Batches(data, mixture, rows=max(1, self.tokens // length), length=length)
+        rows = max(1, self.tokens // length)
+        return Batches(data, mixture, rows=rows, length=length, vocabulary=config.vocab_size)
 
 
-_BROAD = {"plain": 0.26, "dialogues": 0.48, "wit": 0.22, "prose": 0.04}
-_TALK = {"plain": 0.22, "dialogues": 0.42, "wit": 0.36}
+_DRILL = {"drill": 0.75, "plain": 0.10, "dialogues": 0.10, "wit": 0.05}
+_BROAD = {"plain": 0.26, "dialogues": 0.45, "wit": 0.22, "prose": 0.03, "drill": 0.04}
+_TALK = {"plain": 0.23, "dialogues": 0.41, "wit": 0.34, "drill": 0.02}
 
-PHASES = (  # short rows first: they are quicker, and teach most
+PHASES = (  # to look back is learnt first, the rest builds on it; short rows are quicker than long
+    Phase(0.10, 1 / 4, 2048, _DRILL),
     Phase(0.60, 1 / 4, 2048, _BROAD),
     Phase(0.75, 1 / 4, 4096, _TALK),
     Phase(1.00, 1, 4096, _TALK),

@@ -75,14 +75,16 @@ def test_a_given_tokenizer_is_used_as_it_is(corpus: Path, packed: Path, tmp_path
 
 
 def test_a_batch_depends_on_seed_and_step_alone(packed: Path) -> None:
-    draw = Batches(packed, MIXTURE, rows=4, length=32, seed=3)
+    draw = Batches(packed, MIXTURE, rows=4, length=32, vocabulary=400, seed=3)
     later = [draw(step) for step in (7, 1000)]
-    resumed = Batches(packed, MIXTURE, rows=4, length=32, seed=3)
+    resumed = Batches(packed, MIXTURE, rows=4, length=32, vocabulary=400, seed=3)
     for step, batch in zip((7, 1000), later, strict=True):
         np.testing.assert_array_equal(resumed(step), batch)
         assert batch.shape == (4, 33)
         assert batch.dtype == np.int32
-    assert not np.array_equal(Batches(packed, MIXTURE, rows=4, length=32, seed=4)(7), later[0])
+    assert not np.array_equal(
+        Batches(packed, MIXTURE, rows=4, length=32, vocabulary=400, seed=4)(7), later[0]
+    )
 
 
 def test_every_window_comes_once_before_any_comes_again(packed: Path) -> None:
@@ -96,7 +98,7 @@ def test_every_window_comes_once_before_any_comes_again(packed: Path) -> None:
         )
         for variant in range(2)
     )
-    draw = Batches(packed, {"dialogues": 1.0}, rows=1, length=32)
+    draw = Batches(packed, {"dialogues": 1.0}, rows=1, length=32, vocabulary=400)
     epochs = [[draw(first + step).tobytes() for step in range(windows)] for first in (0, windows)]
     assert Counter(epochs[0]) == Counter(epochs[1])
     assert epochs[0] != epochs[1]
@@ -104,7 +106,7 @@ def test_every_window_comes_once_before_any_comes_again(packed: Path) -> None:
 
 def test_each_pool_has_its_share(packed: Path) -> None:
     shares = {"plain": 0.5, "prose": 0.3, "held-chat": 0.2}
-    draw = Batches(packed, shares, rows=CYCLE, length=16)
+    draw = Batches(packed, shares, rows=CYCLE, length=16, vocabulary=400)
     pools = {name: np.load(packed / f"{name}.npy").tobytes() for name in shares}
     rows = [row.astype(np.uint16).tobytes() for row in draw(0)]
     counts = Counter(next(name for name in pools if row in pools[name]) for row in rows)
@@ -132,6 +134,6 @@ def test_windows_cover_every_token_and_begin_anew_where_much_was_cut(
 
 def test_a_pool_that_is_missing_or_too_small_is_named(packed: Path) -> None:
     with pytest.raises(CorpusError, match="no pool 'poems'"):
-        Batches(packed, {"poems": 1.0}, rows=1, length=8)
+        Batches(packed, {"poems": 1.0}, rows=1, length=8, vocabulary=400)
     with pytest.raises(CorpusError, match="a row of 1000000 tokens"):
-        Batches(packed, {"prose": 1.0}, rows=1, length=1_000_000)
+        Batches(packed, {"prose": 1.0}, rows=1, length=1_000_000, vocabulary=400)

@@ -1,0 +1,31 @@
+"""An exercise in looking back: rows of random tokens that come again.
+
+What a talk repeats, such as a name or what it is about, can only be foreseen by finding where it
+was said before and what followed there. From text alone a small model has not learnt that after
+tens of millions of tokens: most words can be guessed well without. Here nothing else helps, and it
+takes some 200 steps (induction heads, arXiv 2209.11895).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+FIRST_TOKEN = 3  # those before stand for no text
+LONGEST = 37  # tokens, after which a row begins to repeat itself at the latest
+TIMES = 4  # that something comes, at most; what is shorter than PADDED tokens more often
+PADDED = 8
+
+
+def drill(vocabulary: int, length: int, rng: np.random.Generator) -> npt.NDArray[np.int32]:
+    """A row of int32 [length + 1]: spells of random tokens, each at least twice in a row.
+
+    Spells of any length up to LONGEST, short ones as often as long ones: from tokens that repeat
+    at once one learns the way to those that lie further back.
+    """
+    row = list[int]()
+    while len(row) <= length:
+        size = round(2 ** rng.uniform(0, np.log2(LONGEST)))
+        spell = rng.integers(FIRST_TOKEN, vocabulary, size).tolist()
+        row += spell * int(rng.integers(2, TIMES + 1) + PADDED // size)
+    return np.array(row[: length + 1], np.int32)
