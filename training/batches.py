@@ -14,13 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from training.corpus import CorpusError
-from training.drill import drill
+from training.drill import FIRST_TOKEN, Tokens, disguise, drill
 
 Indices = npt.NDArray[np.int64]
 
 DRILL = "drill"
 """The pool that is made, not read: see `training.drill`."""
 
+COMMON_PART = 20
+"""One in so many tokens, the most frequent, is never disguised: they make the text's grammar."""
+
+SAMPLE = 1_000_000  # tokens in which they are counted
 CYCLE = 256
 """Rows after which each pool has had its exact share, to 1 / CYCLE."""
 
@@ -36,17 +40,21 @@ class Batches:
         rows: int,
         length: int,
         vocabulary: int,
+        disguised: float = 0.0,
         seed: int = 0,
     ) -> None:
         """Rows of length + 1 tokens from the pools in `folder`, in the shares of `mixture`.
 
         A pool of variants, such as "dialogues" for dialogues-0 and so on, is gone through one
         variant after the other; the pool DRILL is made up of all tokens of the `vocabulary`.
-        Raises CorpusError if a pool is missing or too small.
+        Of the rows of text a share is `disguised`. Raises CorpusError if a pool is missing or too
+        small.
         """
-        self._rows, self._length = rows, length
+        self._rows, self._disguised, self._seed = rows, disguised, seed
         self._pools: list[_Drill | _Pool] = [
-            _Drill(vocabulary, length, seed) if name == DRILL else _Pool(folder, name, length, seed)
+            _Drill(vocabulary, length, seed)
+            if name == DRILL
+            else _Pool(folder, name, length, vocabulary, seed)
             for name in mixture
         ]
         self._shares = _whole_shares(np.array(list(mixture.values())))
@@ -58,11 +66,13 @@ class Batches:
         first = step * self._rows
         return np.stack([self._row(number) for number in range(first, first + self._rows)])
 
-    def _row(self, number: int) -> npt.NDArray[np.int32]:
+    def _row(self, number: int) -> Tokens:
         cycle, place = divmod(number, CYCLE)
         pool = self._pattern[place]
         before = int(np.count_nonzero(self._pattern[:place] == pool))
-        return self._pools[pool].row(cycle * int(self._shares[pool]) + before)
+        row = self._pools[pool].row(cycle * int(self._shares[pool]) + before)
+        rng = np.random.default_rng((self._seed, number))
+        return self._pools[pool].disguised(row, rng) if rng.random() < self._disguised else row
 
 
 def sufficient(folder: Path, mixture: Mapping[str, float], length: int) -> dict[str, float]:
@@ -94,7 +104,7 @@ def _files(folder: Path, name: str) -> list[Path]:
 class _Pool:
     """The windows of one pool, variant by variant, each variant in a new order every time."""
 
-    def __init__(self, folder: Path, name: str, length: int, seed: int) -> None:
+    def __init__(self, folder: Path, name: str, length: int, vocabulary: int, seed: int) -> None:
         files = _files(folder, name)
         self._length = length
         self._seeds = [(seed, crc32(path.name.encode())) for path in files]
@@ -105,14 +115,20 @@ class _Pool:
             for start, tokens in zip(starts, self._tokens, strict=True)
         ]
         self._ends = np.cumsum([len(windows) for windows in self._windows])
+        counts = np.bincount(self._tokens[0][:SAMPLE], minlength=vocabulary)
+        common = counts.argsort()[-(vocabulary // COMMON_PART) :]
+        self._rare = ~np.isin(np.arange(vocabulary), [*range(FIRST_TOKEN), *common])
 
-    def row(self, number: int) -> npt.NDArray[np.int32]:
+    def row(self, number: int) -> Tokens:
         epoch, place = divmod(number, int(self._ends[-1]))
         variant = int(np.searchsorted(self._ends, place, side="right"))
         windows = self._windows[variant]
         order = _permutation((*self._seeds[variant], epoch), len(windows))
         start = windows[order[place - self._ends[variant]]]  # a negative index counts from the end
         return self._tokens[variant][start : start + self._length + 1].astype(np.int32)
+
+    def disguised(self, row: Tokens, rng: np.random.Generator) -> Tokens:
+        return disguise(row, self._rare, rng)
 
 
 class _Drill:
@@ -121,9 +137,12 @@ class _Drill:
     def __init__(self, vocabulary: int, length: int, seed: int) -> None:
         self._vocabulary, self._length, self._seed = vocabulary, length, seed
 
-    def row(self, number: int) -> npt.NDArray[np.int32]:
+    def row(self, number: int) -> Tokens:
         rng = np.random.default_rng((self._seed, crc32(DRILL.encode()), number))
         return drill(self._vocabulary, self._length, rng)
+
+    def disguised(self, row: Tokens, rng: np.random.Generator) -> Tokens:
+        return row  # there is no text in it
 
 
 def window_starts(documents: Indices, total: int, length: int) -> Indices:

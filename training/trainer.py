@@ -36,19 +36,24 @@ class Phase:
         context: the share of the model's context that a row fills.
         tokens: tokens a step, in as many rows as that makes.
         mixture: how likely a row is from each pool.
+        disguised: the share of the rows of text in which words have other names.
     """
 
     until: float
     context: float
     tokens: int
     mixture: Mapping[str, float]
+    disguised: float
 
     def batches(self, data: Path, config: GrokConfig) -> Batches:
         """Its batches. A pool too small for a row is left out: a corpus may have no books."""
         length = int(self.context * config.sequence_len)
         mixture = sufficient(data, self.mixture, length)
         rows = max(1, self.tokens // length)
-        return Batches(data, mixture, rows=rows, length=length, vocabulary=config.vocab_size)
+        size, disguised = config.vocab_size, self.disguised
+        return Batches(
+            data, mixture, rows=rows, length=length, vocabulary=size, disguised=disguised
+        )
 
 
 _DRILL = {"drill": 0.75, "plain": 0.10, "dialogues": 0.10, "wit": 0.05}
@@ -56,10 +61,10 @@ _BROAD = {"plain": 0.26, "dialogues": 0.45, "wit": 0.22, "prose": 0.03, "drill":
 _TALK = {"plain": 0.23, "dialogues": 0.41, "wit": 0.34, "drill": 0.02}
 
 PHASES = (  # to look back is learnt first, the rest builds on it; short rows are quicker than long
-    Phase(0.10, 1 / 4, 2048, _DRILL),
-    Phase(0.60, 1 / 4, 2048, _BROAD),
-    Phase(0.75, 1 / 4, 4096, _TALK),
-    Phase(1.00, 1, 4096, _TALK),
+    Phase(0.10, 1 / 4, 2048, _DRILL, 0.5),
+    Phase(0.60, 1 / 4, 2048, _BROAD, 0.3),
+    Phase(0.75, 1 / 4, 4096, _TALK, 0.3),
+    Phase(1.00, 1, 4096, _TALK, 0.15),
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from training.batches import Batches, sufficient
 from training.corpus import CorpusError
-from training.drill import FIRST_TOKEN, drill
+from training.drill import FIRST_TOKEN, disguise, drill
 
 
 @pytest.mark.parametrize("length", [16, 256, 1024])
@@ -32,6 +32,35 @@ def test_most_tokens_are_foreseen_by_who_looks_back() -> None:
             total += 1
             followers[token] = following
     assert 0.5 < foreseen / total < 0.9
+
+
+ROW = np.array([3, 50, 60, 3, 70, 60, 3, 80, 70, 60, 3, 90] * 3, np.int32)
+RARE = np.arange(100) >= 50
+
+
+def test_a_word_in_disguise_has_the_same_name_all_over_the_text() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        row = disguise(ROW, RARE, generator)
+        assert row.dtype == np.int32
+        assert row.shape == ROW.shape
+        assert (row == 3).any()  # what is common stays
+        assert not np.array_equal(row, ROW)
+        period = next(n for n in range(12, 37) if (row[:-n] == row[n:]).all())
+        assert period < 37  # ROW repeats itself, and so does what was made of it
+
+
+def test_what_stands_once_or_is_common_keeps_its_name() -> None:
+    row = np.array([3, 3, 3, 50, 60, 70, 80], np.int32)
+    np.testing.assert_array_equal(disguise(row, RARE, np.random.default_rng(0)), row)
+
+
+def test_a_share_of_the_rows_is_disguised(packed: Path) -> None:
+    sizes = {"rows": 256, "length": 64, "vocabulary": 400}
+    plain = Batches(packed, {"plain": 0.5, "drill": 0.5}, **sizes)(0)
+    some = Batches(packed, {"plain": 0.5, "drill": 0.5}, disguised=0.5, **sizes)(0)
+    changed = (plain != some).any(axis=1).sum()
+    assert 30 < changed < 100  # of 128 rows of text; a drill has no words
 
 
 def test_rows_of_a_batch_differ_and_come_again_at_the_same_step(packed: Path) -> None:
