@@ -134,11 +134,13 @@ def _phases(config: GrokConfig) -> str:
             f"{phase.until:.0%}",
             int(phase.context * config.sequence_len),
             phase.tokens,
+            f"{phase.disguised:.0%}",
             ", ".join(f"{name} {share:.0%}" for name, share in phase.mixture.items()),
         )
         for phase in PHASES
     ]
-    return table(("until this share of the time", "tokens a row", "tokens a step", "text"), rows)
+    head = ("until this share of the time", "tokens a row", "tokens a step", "disguised", "text")
+    return table(head, rows)
 
 
 def _written(kind: str) -> int:

@@ -62,8 +62,8 @@ _TALK = {"plain": 0.23, "dialogues": 0.41, "wit": 0.34, "drill": 0.02}
 
 PHASES = (  # to look back is learnt first, the rest builds on it; short rows are quicker than long
     Phase(0.10, 1 / 4, 2048, _DRILL, 0.5),
-    Phase(0.60, 1 / 4, 2048, _BROAD, 0.3),
-    Phase(0.75, 1 / 4, 4096, _TALK, 0.3),
+    Phase(0.60, 1 / 4, 2048, _BROAD, 0.4),
+    Phase(0.87, 1 / 4, 2048, _TALK, 0.4),
     Phase(1.00, 1, 4096, _TALK, 0.15),
 )
 
