@@ -64,7 +64,7 @@ PHASES = (  # to look back is learnt first, the rest builds on it; short rows ar
     Phase(0.10, 1 / 4, 2048, _DRILL, 0.5),
     Phase(0.60, 1 / 4, 2048, _BROAD, 0.4),
     Phase(0.87, 1 / 4, 2048, _TALK, 0.4),
-    Phase(1.00, 1, 4096, _TALK, 0.15),
+    Phase(1.00, 1, 4096, _TALK, 0.05),
 )
 
 
