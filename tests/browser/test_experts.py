@@ -124,6 +124,7 @@ def test_personas_are_compared_and_a_reload_keeps_their_counts(experts: Page, ap
     table = rows.all_inner_texts()
     assert [line.split()[0] for line in table] == ["Grok", "Cynic"]
     experts.locator("#experts select").select_option(label="Cynic")
+    experts.wait_for_timeout(1000)  # the browser's store is written after the reply is shown
     experts.reload()
     experts.wait_for_selector("#message textarea")
     done(experts, 2)
