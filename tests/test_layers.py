@@ -34,7 +34,7 @@ MAY_IMPORT = {
 # Which parts alone may import these; nothing else of the project does.
 ONLY_IN = {
     "jax": {"kernels", "model", "checkpoint", "engine"},
-    "jaxlib": {"model", "checkpoint", "engine"},
+    "jaxlib": {"model", "checkpoint", "engine", "kernels"},
     "haiku": {"model", "checkpoint", "engine"},
     "gradio": {"web"},
     "gradio_client": {"web"},

@@ -25,7 +25,7 @@ from training.nano import NANO
 from training.optimizer import PEAK
 from training.pools import Recipe
 from training.state import StateError
-from training.trainer import resume, train
+from training.trainer import PHASES, resume, train
 from training.weights import export
 
 
@@ -47,12 +47,15 @@ def _run(options: argparse.Namespace) -> None:
     start = _start(options.start, config, run) if options.start else None
     data = _prepare(options.corpus, config, options.work, run)
     state = resume(config, options.minutes, run, start)
+    phases = PHASES[1:] if start else PHASES  # who goes on from a model has no need of the drill
     print(
         f"{count(config) / 1e6:.1f} million parameters, {count_active(config) / 1e6:.1f} million "
         f"used by a token; {state.tokens:,} tokens seen in {state.seconds / 60:.1f} minutes"
     )
     with _interruption() as stopped:
-        state = train(config, state, data, options.minutes, run, stopped, peak=options.rate)
+        state = train(
+            config, state, data, options.minutes, run, stopped, peak=options.rate, phases=phases
+        )
     export(state.params, config, run / "tokenizer.model", options.out)
     print(f"{state.tokens:,} tokens seen; exported to {options.out}")
 

@@ -4,6 +4,9 @@ What a talk repeats, such as a name or what it is about, can only be foreseen by
 was said before and what followed there. From text alone a small model has not learnt that after
 tens of millions of tokens: most words can be guessed well without. Here nothing else helps, and it
 takes some 200 steps (induction heads, arXiv 2209.11895).
+
+A random token that comes for the first time is `hidden`: it is read, but nothing foretells it, and
+a model punished for that would learn to expect noise.
 """
 
 from __future__ import annotations
@@ -21,17 +24,23 @@ MOST_DISGUISED = 6  # words of a text
 LONGEST_DISGUISE = 3  # tokens
 
 
+def hidden(tokens: Tokens) -> Tokens:
+    """The tokens marked, by their complements (negative), as not to be learnt."""
+    return ~tokens
+
+
 def drill(vocabulary: int, length: int, rng: np.random.Generator) -> Tokens:
     """A row of int32 [length + 1]: spells of random tokens, each at least twice in a row.
 
     Spells of any length up to LONGEST, short ones as often as long ones: from tokens that repeat
-    at once one learns the way to those that lie further back.
+    at once one learns the way to those that lie further back. The first of each is `hidden`.
     """
     row = list[int]()
     while len(row) <= length:
         size = round(2 ** rng.uniform(0, np.log2(LONGEST)))
-        spell = rng.integers(FIRST_TOKEN, vocabulary, size).tolist()
-        row += spell * int(rng.integers(2, TIMES + 1) + PADDED // size)
+        spell = rng.integers(FIRST_TOKEN, vocabulary, size)
+        again = int(rng.integers(1, TIMES) + PADDED // size)
+        row += [*hidden(spell), *np.tile(spell, again)]
     return np.array(row[: length + 1], np.int32)
 
 
@@ -39,6 +48,7 @@ def disguise(row: Tokens, rare: npt.NDArray[np.bool_], rng: np.random.Generator)
     """The row with some of its words replaced, each by the same random tokens wherever it stands.
 
     So the drill becomes of use in a text: what a word is called there only the text itself tells.
+    Where it is told first it is `hidden`.
 
     Args:
         row: int32 [length + 1].
@@ -53,5 +63,9 @@ def disguise(row: Tokens, rare: npt.NDArray[np.bool_], rng: np.random.Generator)
         int(word): rng.integers(FIRST_TOKEN, len(rare), size)
         for word, size in zip(chosen, sizes, strict=True)
     }
-    told = [names.get(token, [token]) for token in row.tolist()]
+    untold = {word: hidden(name) for word, name in names.items()}
+    told = [
+        untold.pop(token) if token in untold else names.get(token, [token])
+        for token in row.tolist()
+    ]
     return np.concatenate(told)[: len(row)].astype(np.int32)

@@ -43,16 +43,17 @@ def logits_of(
 
 
 def loss(params: Any, config: GrokConfig, batch: Array) -> tuple[Array, dict[str, Array]]:
-    """What training minimises, for a batch [b, T + 1].
+    """What training minimises, for a batch [b, T + 1]; see `training.drill.hidden`.
 
     Returns:
-        the loss, and its parts worth watching: "loss", the mean cross-entropy in nats a token,
-        and "balance", see `imbalance`.
+        the loss, and its parts worth watching: "loss", the mean cross-entropy in nats of a token
+        that is not hidden, and "balance", see `imbalance`.
     """
-    logits, routing = logits_of(params, config, batch[:, :-1])
+    tokens, foretold = jnp.where(batch < 0, ~batch, batch), batch[:, 1:] >= 0
+    logits, routing = logits_of(params, config, tokens[:, :-1])
     top = jax.nn.logsumexp(logits, axis=-1)
-    picked = jnp.take_along_axis(logits, batch[:, 1:, None], axis=-1)[..., 0]
-    entropy = jnp.mean(top - picked)
+    picked = jnp.take_along_axis(logits, tokens[:, 1:, None], axis=-1)[..., 0]
+    entropy = jnp.mean(top - picked, where=foretold)
     balance = jnp.mean(jnp.stack([imbalance(*layer) for layer in routing]))
     total = entropy + BALANCE * balance + DRIFT * jnp.mean(top**2)
     return total, {"loss": entropy, "balance": balance}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -63,7 +63,7 @@ _TALK = {"plain": 0.23, "dialogues": 0.41, "wit": 0.34, "drill": 0.02}
 PHASES = (  # to look back is learnt first, the rest builds on it; short rows are quicker than long
     Phase(0.10, 1 / 4, 2048, _DRILL, 0.5),
     Phase(0.60, 1 / 4, 2048, _BROAD, 0.4),
-    Phase(0.87, 1 / 4, 2048, _TALK, 0.4),
+    Phase(0.87, 1 / 4, 2048, _TALK, 0.3),
     Phase(1.00, 1, 4096, _TALK, 0.05),
 )
 
@@ -77,6 +77,7 @@ def train(
     stopped: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.monotonic,
     peak: float = PEAK,
+    phases: Sequence[Phase] = PHASES,
 ) -> State:
     """Trains until the run has taken `minutes` in all, or until `stopped` says so.
 
@@ -92,9 +93,10 @@ def train(
         stopped: asked between steps.
         clock: tells the seconds.
         peak: the highest learning rate.
+        phases: of the run; what lies before the first belongs to it.
     """
     budget = 60 * minutes
-    batches = [phase.batches(data, config) for phase in PHASES]
+    batches = [phase.batches(data, config) for phase in phases]
     update = jax.jit(partial(_update, config), donate_argnums=(0, 1))
     saved = clock()
     with closing(Progress(folder / "log.jsonl", state, budget)) as progress:
@@ -103,7 +105,7 @@ def train(
             if spent >= 1 - DECAY_PART and not state.decayed:
                 state.save(folder / "stable.npz")
                 state.decayed = True
-            draw = next(b for b, phase in zip(batches, PHASES, strict=True) if spent < phase.until)
+            draw = next(b for b, phase in zip(batches, phases, strict=True) if spent < phase.until)
             rate, batch = learning_rate(state.step, spent, peak), draw(state.step)
             state.params, state.moments, metrics = update(
                 state.params, state.moments, batch, np.float32(rate)

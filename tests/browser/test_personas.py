@@ -85,6 +85,14 @@ def kept(page: Page) -> dict[str, str]:
     return json.loads(page.evaluate(f"localStorage.getItem('{STORE}')") or "{}")
 
 
+def wait_until_kept(page: Page, count: int) -> None:
+    """The browser writes its store a moment after the page has changed."""
+    page.wait_for_function(
+        "([key, count]) => Object.keys(JSON.parse(localStorage[key] ?? '{}')).length == count",
+        arg=[STORE, count],
+    )
+
+
 def copy(page: Page) -> None:
     press(page, "Copy")
     expect(field(page, "Name")).to_have_value("Copy of Grok")
@@ -174,6 +182,7 @@ def test_going_to_another_keeps_what_was_written(editor: Page) -> None:
     expect(editor.locator("#persona-note")).to_have_text("Not saved yet.")
     press(editor, "New")
     expect(field(editor, "Name")).to_have_value("New persona")
+    wait_until_kept(editor, 2)
     names = [read_persona("x", text).name for text in kept(editor).values()]
     assert names == ["Ann", "New persona"]
 
@@ -184,10 +193,11 @@ def test_deleted_and_taken_back(editor: Page) -> None:
     press(editor, "Delete")
     expect(editor.locator("#shelf .note")).to_contain_text("The persona was deleted.")
     expect(field(editor, "Name")).to_have_value("Grok")
-    editor.wait_for_function(f"localStorage['{STORE}'] == '{{}}'")
+    wait_until_kept(editor, 0)
     wait_until_listed(editor, "Copy of Grok", wanted=False)
     editor.locator("#shelf .note button").click()
     expect(editor.locator("#shelf .note")).to_be_empty()
+    wait_until_kept(editor, 1)
     assert kept(editor) == before
     wait_until_listed(editor, "Copy of Grok")
 
@@ -205,7 +215,7 @@ def test_exported_and_imported_it_is_the_same(editor: Page) -> None:
     editor.get_by_label("The text of a persona's file").fill(exported)
     editor.get_by_role("button", name="Import this text").click()
     expect(editor.locator("#persona-list input")).to_have_value(re.compile("Pirate"))
-    editor.wait_for_function(f"Object.keys(JSON.parse(localStorage['{STORE}'])).length == 2")
+    wait_until_kept(editor, 2)
     assert {read_persona("x", text) for text in kept(editor).values()} == {
         read_persona("x", PIRATE)
     }
@@ -266,7 +276,7 @@ def test_one_that_another_version_of_the_page_kept_can_be_rescued(page: Page, ap
     expect(page.locator("#persona-file textarea")).to_have_value("mood = 3")
     press(page, "Delete")
     expect(field(page, "Name")).to_have_value("Grok")
-    assert not kept(page)
+    wait_until_kept(page, 0)
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])

@@ -10,7 +10,12 @@ import pytest
 
 from training.batches import Batches, sufficient
 from training.corpus import CorpusError
-from training.drill import FIRST_TOKEN, disguise, drill
+from training.drill import FIRST_TOKEN, Tokens, disguise, drill, hidden
+
+
+def told(row: Tokens) -> Tokens:
+    """The row with nothing hidden."""
+    return np.where(row < 0, hidden(row), row)
 
 
 @pytest.mark.parametrize("length", [16, 256, 1024])
@@ -18,6 +23,7 @@ def test_a_row_is_random_tokens_of_the_vocabulary(length: int) -> None:
     row = drill(400, length, np.random.default_rng(0))
     assert row.dtype == np.int32
     assert row.shape == (length + 1,)
+    row = told(row)
     assert FIRST_TOKEN <= row.min() < row.max() < 400
     assert len(np.unique(row)) > length / 8
 
@@ -25,13 +31,21 @@ def test_a_row_is_random_tokens_of_the_vocabulary(length: int) -> None:
 def test_most_tokens_are_foreseen_by_who_looks_back() -> None:
     foreseen = total = 0
     for seed in range(20):
-        row = drill(4096, 256, np.random.default_rng(seed)).tolist()
+        row = told(drill(4096, 256, np.random.default_rng(seed))).tolist()
         followers: dict[int, int] = {}
         for token, following in pairwise(row):
             foreseen += followers.get(token) == following
             total += 1
             followers[token] = following
     assert 0.5 < foreseen / total < 0.9
+
+
+def test_hidden_is_what_nothing_foretells() -> None:
+    row = drill(100_000, 256, np.random.default_rng(0))
+    earlier = set[int]()
+    for token in row.tolist():
+        assert (token in earlier) == (token >= 0)
+        earlier.add(token if token >= 0 else ~token)
 
 
 ROW = np.array([3, 50, 60, 3, 70, 60, 3, 80, 70, 60, 3, 90] * 3, np.int32)
@@ -45,9 +59,18 @@ def test_a_word_in_disguise_has_the_same_name_all_over_the_text() -> None:
         assert row.dtype == np.int32
         assert row.shape == ROW.shape
         assert (row == 3).any()  # what is common stays
+        row = told(row)
         assert not np.array_equal(row, ROW)
         period = next(n for n in range(12, 37) if (row[:-n] == row[n:]).all())
         assert period < 37  # ROW repeats itself, and so does what was made of it
+
+
+def test_a_word_in_disguise_is_hidden_where_it_comes_first() -> None:
+    row = np.array([50, 3, 50, 3, 50, 3], np.int32)
+    row = disguise(row, RARE, np.random.default_rng(0))
+    name = told(row[: row.tolist().index(3)])
+    expected = [*hidden(name), 3, *name, 3, *name, 3]
+    np.testing.assert_array_equal(row, expected[: len(row)])
 
 
 def test_what_stands_once_or_is_common_keeps_its_name() -> None:

@@ -10,6 +10,7 @@ import pytest
 from grok_app.model.attention import capped
 from tests.training.made import TINY, served_logits
 from training.attention import attend_causal
+from training.drill import hidden
 from training.model import logits_of, loss
 from training.weights import random_parameters
 
@@ -39,6 +40,17 @@ def test_every_parameter_has_a_finite_gradient() -> None:
     for path, gradient in jax.tree_util.tree_leaves_with_path(gradients):
         assert np.isfinite(gradient).all(), path
         assert np.any(gradient), path
+
+
+def test_what_is_hidden_is_read_but_not_learnt() -> None:
+    params, batch = random_parameters(TINY), np.asarray(TOKENS).copy()
+    batch[0, 0] = hidden(batch[0, 0])
+    batch[1, 20:] = hidden(batch[1, 20:])
+    logits, _ = jax.jit(lambda params: logits_of(params, TINY, TOKENS[:, :-1]))(params)
+    picked = jnp.take_along_axis(jax.nn.log_softmax(logits), TOKENS[:, 1:, None], axis=-1)
+    _, parts = jax.jit(lambda params, batch: loss(params, TINY, batch))(params, batch)
+    expected = -np.asarray(picked)[batch[:, 1:] >= 0].mean()
+    assert float(parts["loss"]) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("length", [5, 128, 300])

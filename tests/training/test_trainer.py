@@ -17,7 +17,7 @@ from tests.training.made import TINY
 from training.optimizer import DECAY_PART, PEAK, WARMUP_STEPS, learning_rate
 from training.progress import LOG_EVERY, Progress, read_log
 from training.state import State, StateError
-from training.trainer import resume, train
+from training.trainer import Phase, resume, train
 
 TEN_STEPS = 10 / 60  # minutes, when every step takes a second
 
@@ -66,6 +66,12 @@ def test_a_run_learns(packed: Path, through: tuple[State, Path]) -> None:
     fresh = bytes_of(State.new(TINY))
     changed = [one != other for one, other in zip(bytes_of(through[0]), fresh, strict=True)]
     assert sum(changed) >= len(changed) - 1  # the last rate of this run may be zero as at first
+
+
+def test_a_run_has_the_phases_it_is_given(packed: Path, tmp_path: Path) -> None:
+    phases = Phase(0.5, 1 / 4, 256, {"plain": 1.0}, 0.0), Phase(1.0, 1 / 2, 512, {"wit": 1.0}, 0.0)
+    done = train(TINY, State.new(TINY), packed, 2 / 60, tmp_path, clock=ticking(), phases=phases)
+    assert (done.step, done.tokens) == (2, 256 + 512)
 
 
 def test_a_longer_run_goes_on_from_before_the_decay(
