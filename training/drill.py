@@ -38,7 +38,7 @@ def drill(vocabulary: int, length: int, rng: np.random.Generator) -> Tokens:
     row = list[int]()
     while len(row) <= length:
         size = round(2 ** rng.uniform(0, np.log2(LONGEST)))
-        spell = rng.integers(FIRST_TOKEN, vocabulary, size)
+        spell = rng.integers(FIRST_TOKEN, vocabulary, size, np.int32)
         again = int(rng.integers(1, TIMES) + PADDED // size)
         row += [*hidden(spell), *np.tile(spell, again)]
     return np.array(row[: length + 1], np.int32)
@@ -60,7 +60,7 @@ def disguise(row: Tokens, rare: npt.NDArray[np.bool_], rng: np.random.Generator)
     chosen = rng.permutation(again)[:MOST_DISGUISED]
     sizes = rng.integers(1, LONGEST_DISGUISE + 1, len(chosen))
     names = {
-        int(word): rng.integers(FIRST_TOKEN, len(rare), size)
+        int(word): rng.integers(FIRST_TOKEN, len(rare), size, np.int32)
         for word, size in zip(chosen, sizes, strict=True)
     }
     untold = {word: hidden(name) for word, name in names.items()}

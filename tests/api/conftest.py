@@ -88,9 +88,17 @@ def api(nano: grok_app.Engine) -> Iterator[Client]:
 
 
 @pytest.fixture
-def small(mini: Path) -> Iterator[grok_app.Engine]:
-    """An engine that is soon full: one slot, one place in the queue, and no tokenizer."""
+def small(mini: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[grok_app.Engine]:
+    """An engine that is soon full: one slot, one place in the queue, and no tokenizer; and so slow
+    that a test can break in before a long reply has ended."""
     engine = grok_app.load(mini, mesh=(1, 1), dtype="float32", slots=1, queue=1)
+    decode = engine._runner.decode
+
+    def slowly(slots: list[int], steps: int) -> object:
+        time.sleep(0.005 * steps)
+        return decode(slots, steps)
+
+    monkeypatch.setattr(engine._runner, "decode", slowly)
     yield engine
     engine.close()
 

@@ -102,12 +102,12 @@ def test_a_login_for_the_page_is_none_for_the_api(tmp_path: Path) -> None:
     """With --auth the API is shut; with a key too, the page still asks for its login only."""
     with AppProcess(tmp_path / "log", "--auth", "ann:tea") as app:
         app.wait_until_ready()
-        assert httpx.get(f"{app.url}/v1/models", trust_env=False).status_code == 401
+        assert httpx.get(f"{app.url}/v1/models", trust_env=False, timeout=60).status_code == 401
     keys = tmp_path / "keys"
     keys.write_text("sesame\n")
     with AppProcess(tmp_path / "log2", "--auth", "ann:tea", "--api-key-file", str(keys)) as app:
         app.wait_until_ready()
-        with httpx.Client(base_url=app.url, trust_env=False) as client:
+        with httpx.Client(base_url=app.url, trust_env=False, timeout=60) as client:
             assert client.get("/v1/models", headers=bearer("sesame")).status_code == 200
             assert client.get("/config").status_code == 401
             assert client.get("/config", headers=bearer("sesame")).status_code == 401
@@ -119,6 +119,6 @@ def test_a_login_for_the_page_is_none_for_the_api(tmp_path: Path) -> None:
 def test_a_key_leaves_the_page_as_it_was(tmp_path: Path) -> None:
     with AppProcess(tmp_path / "log", GROK_API_KEY="sesame") as app:
         app.wait_until_ready()
-        assert httpx.get(app.url, trust_env=False).status_code == 200
-        assert httpx.get(f"{app.url}/health", trust_env=False).status_code == 401
+        assert httpx.get(app.url, trust_env=False, timeout=60).status_code == 200
+        assert httpx.get(f"{app.url}/health", trust_env=False, timeout=60).status_code == 401
         assert "sesame" not in app.text()

@@ -21,7 +21,11 @@ TABS = ("Chat", "Compare", "Notebook", "Personas")
 
 
 def grave(page: Page) -> list[str]:
-    """What is wrong, a line each."""
+    """What is wrong, a line each, once nothing moves or fades any more."""
+    page.wait_for_function(
+        """() => document.getAnimations().every(each => each.playState !== "running"
+            || each.effect?.getComputedTiming().endTime === Infinity)"""
+    )
     return [
         f"{violation['id']}: {node['html'][:200]}"
         for violation in Axe().run(page).response["violations"]

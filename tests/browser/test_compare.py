@@ -5,7 +5,16 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
-from tests.browser.test_chat_page import DESK, PHONE, bot, done, open_page, send, user
+from tests.browser.test_chat_page import (
+    DESK,
+    PHONE,
+    bot,
+    done,
+    open_page,
+    send,
+    user,
+    wait_until_saved,
+)
 
 WORDS = re.compile(r"\w+ \w+")
 
@@ -86,6 +95,7 @@ def test_the_kept_reply_is_the_conversations_and_another_its_version(compare: Pa
     compare.get_by_role("button", name="Keep this one").nth(1).click()
     expect(compare.locator("#version")).to_contain_text("version 2 of 2")
     assert bot(compare)[1].strip() == other.strip()
+    wait_until_saved(compare, 5)
     compare.reload()
     done(compare, 2)
     assert user(compare) == ["Hello", "What is love?"]

@@ -21,8 +21,11 @@ from tests.browser.test_chat_page import (
     open_settings,
     send,
     set_slider,
+    stored,
     user,
+    wait_until_saved,
 )
+from tests.browser.test_personas import wait_until_listed
 
 
 @pytest.fixture
@@ -44,25 +47,19 @@ def listed(page: Page, *titles: str) -> None:
 
 
 def talk(page: Page, *texts: str) -> None:
-    """A new conversation."""
+    """A new conversation, which the browser then has in its store."""
     page.locator("#new").click()
     expect(page.locator("#chat [data-testid=user]")).to_have_count(0)
     for number, text in enumerate(texts, 1):
         send(page, text)
         done(page, number)
+    wait_until_saved(page, 2 * len(texts))
 
 
 def saved(page: Page, count: int = 1) -> list[dict[str, Any]]:
     """All conversations in the browser's store, once there are `count`."""
     expect(page.locator("#conversations li")).to_have_count(count)
-    read = """async () => {
-        const open = indexedDB.open("grok-1-in-the-browser");
-        const database = await new Promise(done => { open.onsuccess = () => done(open.result); });
-        const all = database.transaction("conversations").objectStore("conversations").getAll();
-        const records = await new Promise(done => { all.onsuccess = () => done(all.result); });
-        return records.map(record => record.text);
-    }"""
-    return [json.loads(text) for text in page.evaluate(read)]
+    return stored(page)
 
 
 def press(page: Page, name: str) -> None:
@@ -105,6 +102,7 @@ def test_a_conversation_goes_on_after_the_server_was_started_anew(
         open_page(page, url)
         send(page, "Hello, who are you?")
         done(page)
+        wait_until_saved(page, 2)
         before = bot(page)
         app.stop()
     port = url.rpartition(":")[2]
@@ -177,6 +175,7 @@ def test_who_goes_on_while_a_reply_comes_keeps_what_there_is_of_it(
     expect(page.locator("#chat [data-testid=bot]")).to_have_count(2)
     page.keyboard.press("Escape")
     expect(page.locator("#message button.submit-button")).to_be_visible()
+    wait_until_saved(page, 4)
     (kept,) = saved(page)
     said = [(node["parent"], node["role"]) for node in kept["nodes"]]
     assert said == [(None, "user"), (0, "assistant"), (1, "user"), (2, "assistant")]
@@ -235,10 +234,11 @@ def test_retries_and_edits_are_versions(talks: Page) -> None:
     talks.locator("#chat textarea").fill("What is money?")
     talks.get_by_label("Submit").click()
     expect(talks.locator("#chat [data-testid=user]")).to_have_text(["What is money?"])
-    done(talks)
     expect(talks.locator("#version")).to_have_text("turn 1: version 2 of 2 of your message")
+    done(talks)
     talks.locator("#older").click()
     expect(talks.locator("#chat [data-testid=user]")).to_have_text(["What is love?"])
+    wait_until_saved(talks, 5)
     (kept,) = saved(talks)
     assert [node["role"] for node in kept["nodes"]] == [
         "user",
@@ -295,6 +295,7 @@ def test_export_and_import_bring_back_the_same(talks: Page) -> None:
     talks.get_by_label("Retry").last.click()
     expect(talks.locator("#version")).to_contain_text("version 2 of 2")
     done(talks)
+    wait_until_saved(talks, 3)
     text = exported(talks, "Export")
     assert json.loads(text) == saved(talks)[0]
     talks.get_by_label(re.compile("^Delete")).click()
@@ -511,8 +512,8 @@ def test_a_replay_brings_a_persona_of_ones_own_along(talks: Page, context: Brows
         persona,
     )
     talks.reload()
-    talks.locator("#persona input").click()
-    talks.get_by_role("option", name="Ann").click()
+    wait_until_listed(talks, "Ann", "#persona")
+    choose_persona(talks, "Ann")
     send(talks, "What grows there?")
     done(talks)
     said = user(talks), bot(talks)

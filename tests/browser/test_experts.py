@@ -15,6 +15,7 @@ from tests.browser.test_chat_page import (
     done,
     open_page,
     send,
+    wait_until_saved,
 )
 
 LAYERS, EXPERTS = 6, 8
@@ -119,12 +120,12 @@ def test_personas_are_compared_and_a_reload_keeps_their_counts(experts: Page, ap
     choose_persona_of_a_conversation(experts, "Cynic")
     send(experts, "What is love?")
     done(experts, 2)
+    wait_until_saved(experts, 4)
     rows = experts.locator("#experts .personas tr:has(td)")
     expect(rows).to_have_count(2)
     table = rows.all_inner_texts()
     assert [line.split()[0] for line in table] == ["Grok", "Cynic"]
     experts.locator("#experts select").select_option(label="Cynic")
-    experts.wait_for_timeout(1000)  # the browser's store is written after the reply is shown
     experts.reload()
     experts.wait_for_selector("#message textarea")
     done(experts, 2)

@@ -17,6 +17,7 @@ from tests.browser.test_chat_page import (
     open_page,
     open_settings,
     send,
+    wait_until_saved,
 )
 
 STORE = "grok-1-personas"
@@ -74,7 +75,7 @@ def wait_until_listed(
     page: Page, name: str, selector: str = "#persona-list", *, wanted: bool = True
 ) -> None:
     """Looks again and again: a list that is open does not change."""
-    for _ in range(20):
+    for _ in range(60):
         if any(name in text for text in listed(page, selector)) == wanted:
             return
         page.wait_for_timeout(500)
@@ -139,6 +140,7 @@ def test_one_is_written_with_the_prompt_in_view_and_answers_in_the_chat(editor: 
     done(editor)
     editor.locator("#prompt button").first.click()
     expect(editor.locator("#prompt textarea")).to_have_value(re.compile(r"^Ann is a pirate\.\n"))
+    wait_until_saved(editor, 2)
     editor.reload()
     expect(editor.locator("#chat [data-testid=bot]")).to_have_count(1)
     expect(editor.locator("#persona input")).to_have_value("\N{MILKY WAY} Ann")
@@ -270,6 +272,7 @@ def test_one_that_another_version_of_the_page_kept_can_be_rescued(page: Page, ap
     broken = json.dumps({"own-0123abcd": "mood = 3"})
     page.evaluate("([key, text]) => localStorage.setItem(key, text)", [STORE, broken])
     open_editor(page, app_url)
+    wait_until_listed(page, "own-0123abcd")
     page.locator("#persona-list input").click()
     page.get_by_role("option").filter(has_text="own-0123abcd").click()
     expect(page.locator("#persona-note")).to_contain_text("Mood is unknown")
