@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace) -> None:
     start = _start(options.start, config, run) if options.start else None
     data = _prepare(options.corpus, config, options.work, run)
     state = resume(config, options.minutes, run, start)
-    phases = PHASES[1:] if start else PHASES  # who goes on from a model has no need of the drill
+    phases = PHASES[1:] if options.no_drill else PHASES
     print(
         f"{count(config) / 1e6:.1f} million parameters, {count_active(config) / 1e6:.1f} million "
         f"used by a token; {state.tokens:,} tokens seen in {state.seconds / 60:.1f} minutes"
@@ -121,6 +121,11 @@ def _options() -> argparse.Namespace:
         type=Path,
         help="folder of an exported model from which a new run begins, with its tokenizer "
         "(default: random weights)",
+    )
+    parser.add_argument(
+        "--no-drill",
+        action="store_true",
+        help="leave out the first phase: a model that looks back need not learn it again",
     )
     parser.add_argument(
         "--rate",

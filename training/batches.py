@@ -62,7 +62,8 @@ class Batches:
         self._pattern = np.random.default_rng(seed).permutation(pools)
 
     def __call__(self, step: int) -> npt.NDArray[np.int32]:
-        """The batch of a step: int32 [rows, length + 1]; a row's last token is a target only."""
+        """The batch of a step: int32 [rows, length + 1], negative where hidden (see
+        `training.drill`); a row's last token is a target only."""
         first = step * self._rows
         return np.stack([self._row(number) for number in range(first, first + self._rows)])
 

@@ -48,7 +48,7 @@ def card(
     replies: Report,
     log: Sequence[Report],
     machine: str,
-    began: str = "It began with random weights.",
+    history: str | None = None,
 ) -> str:
     """The card as Markdown.
 
@@ -57,9 +57,13 @@ def card(
         evaluation, replies: the figures of `training.evaluate` and `training.replies`.
         log: the lines of the run's log.
         machine: what it was trained on.
-        began: a sentence on what the run began with.
+        history: how it went, of a run that was not made in one piece from random weights.
     """
     last, peak = log[-1], max(line["rate"] for line in log)
+    history = history or (
+        f"It began with random weights. The learning rate warmed up, was held at {peak:g}, and "
+        f"fell to zero over the last {DECAY_PART:.0%} of the time."
+    )
     rate = "" if peak == PEAK else f" --rate {peak:g}"
     return Template(WORDS.read_text("utf-8")).substitute(
         million=f"{evaluation['parameters'] / 1e6:.1f}",
@@ -70,11 +74,9 @@ def card(
         command=f'    make train ARGS="--corpus DIR --minutes {round(last["seconds"] / 60)}{rate}"',
         time=f"{last['seconds'] / 3600:.1f} hours",
         machine=escape(machine),
-        began=escape(began),
+        history=escape(history),
         tokens=f"{last['tokens'] / 1e6:.1f}",
         steps=f"{last['step']:,}",
-        peak=f"{peak:g}",
-        decay=f"{DECAY_PART:.0%}",
         quips=_written("quips"),
         asks=_written("asks"),
         exchanges_written=sum(len(entry["user"]) for entry in EXCHANGES),
@@ -206,9 +208,8 @@ def main() -> int:
     )
     parser.add_argument("--machine", required=True, help="what it was trained on, in words")
     parser.add_argument(
-        "--began",
-        default="It began with random weights.",
-        help="a sentence on what the run began with, if with a model (default: %(default)s)",
+        "--history",
+        help="sentences on how the run went, if not in one piece and from random weights",
     )
     options = parser.parse_args()
     try:
@@ -217,7 +218,7 @@ def main() -> int:
             json.loads((options.work / name).read_text("utf-8"))
             for name in ("evaluation.json", "replies.json")
         )
-        texts = options.machine, options.began
+        texts = options.machine, options.history
         text = card(read_config(options.model), evaluation, replies, log, *texts)
     except (LogError, CheckpointError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

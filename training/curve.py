@@ -48,9 +48,9 @@ def draw(log: list[dict[str, Any]]) -> Figure:
     below.set_ylabel("rate, 1e-3")
     below.set_ylim(bottom=0)
     below.set_xlabel("million tokens")
-    longer = [after for before, after in pairwise(log) if before["length"] != after["length"]]
-    for number, line in enumerate(longer):
-        _mark(above, below, line, row=number % 2)
+    changed = [after for before, after in pairwise(log) if before["length"] != after["length"]]
+    for number, line in enumerate(changed):
+        _mark(above, below, line, level=number % 2)
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="0.92")
@@ -72,9 +72,9 @@ def _span(loss: npt.NDArray[np.float64]) -> tuple[float, float]:
     return low - 0.05 * (high - low), high + 0.4 * (high - low)
 
 
-def _mark(above: Axes, below: Axes, line: dict[str, Any], row: int) -> None:
-    """A thin line; what it means in one of two rows, so that close ones can be read."""
-    million, top = line["tokens"] / 1e6, 0.98 - 0.07 * row
+def _mark(above: Axes, below: Axes, line: dict[str, Any], level: int) -> None:
+    """A thin line and its label, at one of two levels, so that labels do not overlap."""
+    million, top = line["tokens"] / 1e6, 0.98 - 0.07 * level
     for axes in (above, below):
         axes.axvline(million, color="0.7", linewidth=0.8)
     label = f" rows of {line['length']}"

@@ -94,7 +94,7 @@ def train(
         stopped: asked between steps.
         clock: tells the seconds.
         peak: the highest learning rate.
-        phases: of the run; what lies before the first belongs to it.
+        phases: the first begins with the run, each other where the one before ends, at 1 the last.
     """
     budget = 60 * minutes
     batches = [phase.batches(data, config) for phase in phases]

@@ -99,6 +99,7 @@ def test_the_kept_reply_is_the_conversations_and_another_its_version(compare: Pa
     compare.reload()
     done(compare, 2)
     assert user(compare) == ["Hello", "What is love?"]
+    assert bot(compare)[1].strip() == other.strip()
 
 
 def test_stop_keeps_what_there_is(page: Page, slow_url: str) -> None:

@@ -82,7 +82,7 @@ def test_the_card_is_written_beside_the_model(
     write(tmp_path, LOG)
     (tmp_path / "config.json").write_bytes((mini / "config.json").read_bytes())
     options = ["--model", str(tmp_path), "--work", str(tmp_path), "--machine", "an abacus"]
-    options += ["--began", "It began with a wiser one."]
+    options += ["--history", "It began with a wiser one."]
     monkeypatch.setattr(sys, "argv", ["card", *options])
     assert main() == 0
     written = (tmp_path / "MODEL_CARD.md").read_text("utf-8")

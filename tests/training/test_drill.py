@@ -11,6 +11,7 @@ import pytest
 from training.batches import Batches, sufficient
 from training.corpus import CorpusError
 from training.drill import FIRST_TOKEN, Tokens, disguise, drill, hidden
+from training.trainer import PHASES
 
 
 def told(row: Tokens) -> Tokens:
@@ -84,6 +85,11 @@ def test_a_share_of_the_rows_is_disguised(packed: Path) -> None:
     some = Batches(packed, {"plain": 0.5, "drill": 0.5}, disguised=0.5, **sizes)(0)
     changed = (plain != some).any(axis=1).sum()
     assert 30 < changed < 100  # of 128 rows of text; a drill has no words
+
+
+def test_a_run_learns_to_look_back_first() -> None:
+    first, *others = (phase.mixture["drill"] for phase in PHASES)
+    assert first > 0.5 > 10 * max(others)
 
 
 def test_rows_of_a_batch_differ_and_come_again_at_the_same_step(packed: Path) -> None:

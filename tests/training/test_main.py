@@ -104,7 +104,7 @@ def test_a_run_of_other_sizes_is_refused(corpus: Path, folder: Path) -> None:
 
 def test_a_run_begins_from_an_exported_model(corpus: Path, folder: Path, tmp_path: Path) -> None:
     begun = f"--start={folder / 'out'}"
-    process = start(corpus, tmp_path, TINY, "0.0001", begun, "--rate=1e-9")
+    process = start(corpus, tmp_path, TINY, "0.0001", begun, "--rate=1e-9", "--no-drill")
     output = ended(process)
     assert process.returncode == 0, output
     assert int(np.load(tmp_path / "work" / "run" / "state.npz")["counters"][0]) == 1

@@ -48,9 +48,12 @@ def test_what_is_hidden_is_read_but_not_learnt() -> None:
     batch[1, 20:] = hidden(batch[1, 20:])
     logits, _ = jax.jit(lambda params: logits_of(params, TINY, TOKENS[:, :-1]))(params)
     picked = jnp.take_along_axis(jax.nn.log_softmax(logits), TOKENS[:, 1:, None], axis=-1)
-    _, parts = jax.jit(lambda params, batch: loss(params, TINY, batch))(params, batch)
+    measure = jax.jit(lambda params, batch: loss(params, TINY, batch))
+    total, parts = measure(params, batch)
     expected = -np.asarray(picked)[batch[:, 1:] >= 0].mean()
     assert float(parts["loss"]) == pytest.approx(expected, rel=1e-5)
+    batch[1, -1:] = hidden(np.array([3], np.int32))  # another one, which is a target only
+    assert float(measure(params, batch)[0]) == float(total)
 
 
 @pytest.mark.parametrize("length", [5, 128, 300])
