@@ -70,7 +70,7 @@ class AppProcess:
         except urllib.error.HTTPError as error:  # 401: it serves, and asks for a login
             error.close()
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 60) -> int:
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 20) -> int:
         """Send a signal and return the exit status."""
         self.process.send_signal(number)
         return self.process.wait(seconds)

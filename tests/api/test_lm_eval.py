@@ -72,7 +72,7 @@ def samples(app_url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         capture_output=True,
         text=True,
         check=False,
-        timeout=500,
+        timeout=300,
     )
     assert ended.returncode == 0, ended.stderr
     return {

@@ -157,7 +157,7 @@ def test_those_who_do_not_read_hold_nobody_up(api, nano: grok_app.Engine) -> Non
     assert api.http.get("/health").status_code == 200
     assert time.monotonic() - started < 5  # not a measure of speed: it does not wait for replies
     assert api.text("Hi", max_tokens=2, seed=1) is not None
-    wait_until(lambda: sum(nano.metrics.finished.values()) >= before + len(silent) + 1, 300)
+    wait_until(lambda: sum(nano.metrics.finished.values()) >= before + len(silent) + 1, 120)
     for connection in silent:
         connection.close()
 

@@ -13,7 +13,7 @@ from tests.app_process import ROOT
 DESK: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SECONDS = 1000.0
-expect.set_options(timeout=60 * SECONDS)  # a machine may be slow
+expect.set_options(timeout=20 * SECONDS)
 
 
 @pytest.fixture

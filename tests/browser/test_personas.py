@@ -75,7 +75,7 @@ def wait_until_listed(
     page: Page, name: str, selector: str = "#persona-list", *, wanted: bool = True
 ) -> None:
     """Looks again and again: a list that is open does not change."""
-    for _ in range(60):
+    for _ in range(20):
         if any(name in text for text in listed(page, selector)) == wanted:
             return
         page.wait_for_timeout(500)

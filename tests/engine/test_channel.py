@@ -106,7 +106,7 @@ def test_who_does_not_come_is_named(leader: Leader, address) -> None:
     with socket.create_connection(address) as second:
         second.sendall((2).to_bytes(4, "big") + SECRET)
         with pytest.raises(TimeoutError, match="process 1, 3 has not come"):
-            leader.gather(3, SECRET, seconds=3)
+            leader.gather(3, SECRET, seconds=1)
 
 
 def test_who_has_come_waits_as_long_as_process_0_for_the_others(leader: Leader, address) -> None:

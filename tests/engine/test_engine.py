@@ -43,7 +43,7 @@ def tokens(generation) -> list[int]:
 ROUNDING = 5e-3  # of logits, by keys and values in float16
 
 
-def wait_until(condition, seconds: float = 30.0) -> None:
+def wait_until(condition, seconds: float = 5.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
