@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AsyncExitStack
+
 from fastapi import FastAPI
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -25,17 +28,37 @@ class Front:
     elsewhere in wherever the app is not served on loopback, and the API decides that for itself.
     """
 
-    def __init__(self, api: FastAPI, page: ASGIApp):
-        self._api, self._page, self._roots = api, page, roots(api)
+    def __init__(self, api: FastAPI):
+        """Until there is a page (see `open`) a browser is told to wait."""
+        self._api, self._roots = api, roots(api)
+        self._page: ASGIApp = _waiting_page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request, or the server's start and end, to the one concerned."""
+        """Passes a request to the one concerned; is told of the server's start and end."""
+        if scope["type"] == "lifespan":
+            return await self._live(receive, send)
         root = scope.get("path", "").lstrip("/").partition("/")[0]
         await (self._api if root in self._roots else self._page)(scope, receive, send)
 
+    async def _live(self, receive: Receive, send: Send) -> None:
+        self._loop = asyncio.get_running_loop()
+        async with AsyncExitStack() as self._lives:
+            await receive()  # that the server starts
+            await send({"type": "lifespan.startup.complete"})
+            await receive()  # that it ends
+        await send({"type": "lifespan.shutdown.complete"})
 
-async def waiting_page(scope: Scope, receive: Receive, send: Send) -> None:
+    def open(self, app: FastAPI, page: ASGIApp) -> None:
+        """Shows `page`, which is `app` or leads to it, once the app has started; it ends with the
+        server. The server runs already, in another thread."""
+
+        async def begin() -> None:
+            await self._lives.enter_async_context(app.router.lifespan_context(app))
+            self._page = page
+
+        asyncio.run_coroutine_threadsafe(begin(), self._loop).result()
+
+
+async def _waiting_page(scope: Scope, receive: Receive, send: Send) -> None:
     """What a browser is shown while the model loads."""
-    if scope["type"] == "http":
-        response = HTMLResponse(_WAITING, 503, {"Retry-After": "2"})
-        await response(scope, receive, send)
+    await HTMLResponse(_WAITING, 503, {"Retry-After": "2"})(scope, receive, send)

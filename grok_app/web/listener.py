@@ -1,4 +1,4 @@
-"""A web server in a thread, on a socket that outlives it."""
+"""A web server in a thread."""
 
 from __future__ import annotations
 
@@ -17,11 +17,7 @@ _GRACE = 2  # seconds that requests may still take when the server ends
 
 
 class Listener:
-    """Serves an ASGI app on a listening socket, of which it uses a copy.
-
-    When one ends and another begins on the same socket, who comes between the two waits a moment
-    in the kernel's line and is not refused.
-    """
+    """Serves an ASGI app on a listening socket, of which it uses a copy."""
 
     def __init__(
         self,

@@ -15,12 +15,11 @@ from fastapi import FastAPI
 from gradio import networking
 from gradio.routes import App
 from starlette.routing import Mount
-from starlette.types import ASGIApp
 
 from grok_app.api import Access, Service, build_api, read_keys
 from grok_app.chat import Persona
 from grok_app.settings import Settings
-from grok_app.web.front import Front, waiting_page
+from grok_app.web.front import Front
 from grok_app.web.gate import Gate
 from grok_app.web.limits import Limits
 from grok_app.web.listener import Listener
@@ -49,15 +48,11 @@ class Site:
         """
         self._personas, self._settings, self._socket = personas, settings, listening
         self._service = Service(personas)
-        self._api = build_api(self._service, _access(settings))
+        self._front = Front(build_api(self._service, _access(settings)))
 
     def __enter__(self) -> Self:
-        self._listen(waiting_page)
+        self._listener = Listener(self._front, self._socket, self._settings.proxy)
         return self
-
-    def _listen(self, page: ASGIApp) -> None:
-        front = Front(self._api, page)
-        self._listener = Listener(front, self._socket, self._settings.proxy)
 
     def __exit__(
         self,
@@ -76,11 +71,8 @@ class Site:
             log.warning("--share without --proxy 127.0.0.1: all visitors share one limit")
         limits = Limits(settings.demo_messages, settings.demo_tokens) if settings.demo else Limits()
         blocks = build(engine, self._personas, limits)
-        page: ASGIApp = _mounted(blocks, engine, settings)
-        if settings.demo:
-            page = Gate(page, settings.api_max_body * _MIB)
-        self._listener.close()
-        self._listen(page)
+        app = _mounted(blocks, engine, settings)
+        self._front.open(app, Gate(app, settings.api_max_body * _MIB) if settings.demo else app)
         self._service.open(engine)
         try:
             public = _share(blocks, settings) if settings.share else None

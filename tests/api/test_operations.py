@@ -3,6 +3,9 @@
 import json
 import re
 import time
+from contextlib import closing
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -66,9 +69,11 @@ def test_health_is_told_from_the_first_second(tmp_path) -> None:
     with AppProcess(tmp_path / "log") as app:
         app.wait_for("Loading")
         seen: list[tuple[int, str]] = []
+        early = HTTPConnection(urlsplit(app.url).netloc, timeout=60)
+        early.connect()
         with httpx.Client(base_url=app.url, trust_env=False, timeout=60) as client:
             while not seen or seen[-1] != (200, "ready"):
-                response = client.get("/health")  # never refused, not even at the change-over
+                response = client.get("/health")  # never refused
                 seen.append((response.status_code, response.json()["status"]))
                 if len(seen) == 1:
                     page = client.get("/")
@@ -76,6 +81,9 @@ def test_health_is_told_from_the_first_second(tmp_path) -> None:
                 time.sleep(0.02)
             assert client.get("/").status_code == 200
         assert set(seen) == {(503, "starting"), (200, "ready")}
+        early.request("GET", "/health")  # who came while the model loaded has not been cut off
+        with closing(early), early.getresponse() as answer:
+            assert answer.status == 200
 
 
 def test_tokens_can_be_counted(api, nano) -> None:
