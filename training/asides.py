@@ -14,6 +14,7 @@ from typing import Any
 
 from training.echoes import KINDS as ECHOING
 from training.echoes import echo
+from training.english import invented_name
 
 _LINES = Path(__file__).parent / "lines"
 FACTS = tomllib.loads((_LINES / "memory.toml").read_text("utf-8"))["facts"]
@@ -21,26 +22,24 @@ EXCHANGES = tomllib.loads((_LINES / "exchanges.toml").read_text("utf-8"))["excha
 
 MEETINGS = 15  # for each exchange of a kind
 LONGEST_MEETING = 8  # exchanges
-MOST_BEFORE_GRAVE = 3
 ECHO_SHARE = 0.3  # of the exchanges with a machine are on anything at all
+INVENTED_SHARE = 0.5  # of the names that are told nobody has: they can only be looked up
 SECOND_SHARE = 0.4  # of the conversations have two facts, or two exchanges, put in
 
 
 def meetings(rng: Random) -> Iterator[tuple[str, list[str]]]:
-    """(kind of preamble, turns): talks with a machine, from greeting to good-bye.
-
-    What is grave is said last: no small talk follows it.
-    """
+    """(kind of preamble, turns): talks with a machine, from greeting to good-bye."""
     for kind, entries in _SMALL_TALK.items():
         for _ in range(MEETINGS * len(entries)):
-            yield kind, _small_talk(entries, rng.randint(1, LONGEST_MEETING), rng)
-        for entry in _GRAVE[kind] * MEETINGS:
-            beginning = entries[: len(entries) // 2]
-            before = _small_talk(beginning, rng.randint(0, MOST_BEFORE_GRAVE), rng)
-            yield kind, [*before, *_exchange(entry, rng)]
+            yield kind, small_talk(kind, rng.randint(1, LONGEST_MEETING), rng)
 
 
-def _small_talk(entries: Sequence[Mapping[str, Any]], count: int, rng: Random) -> list[str]:
+def small_talk(kind: str, count: int, rng: Random) -> list[str]:
+    """The turns of so many exchanges with a kind of machine, greetings first and farewells last.
+
+    None, where nothing was written for the kind.
+    """
+    entries = _SMALL_TALK.get(kind, [])
     some = sorted(rng.sample(range(len(entries)), min(count, len(entries))))
     return [turn for at in some for turn in _aside(entries[at], rng)]
 
@@ -57,7 +56,8 @@ def remembered(turns: Sequence[str], rng: Random) -> list[str]:
     """The conversation in which the first speaker tells a fact or two and is later told them."""
     pairs, most = _pairs(turns), len(turns) // 2
     for fact in rng.sample(FACTS, 1 + (rng.random() < SECOND_SHARE)):
-        value = rng.choice(fact["values"])
+        new = fact.get("named") and rng.random() < INVENTED_SHARE
+        value = invented_name(rng) if new else rng.choice(fact["values"])
         told, heard, asked, recalled = (
             rng.choice(fact[part]).format(fact=value)
             for part in ("told", "heard", "asked", "recalled")
@@ -85,11 +85,7 @@ def _exchange(entry: Mapping[str, Any], rng: Random) -> list[str]:
     return [rng.choice(entry["user"]), rng.choice(entry["replies"])]
 
 
-def _by_kind(*, grave: bool) -> dict[str, list[dict[str, Any]]]:
-    return {
-        kind: [e for e in EXCHANGES if e["kind"] == kind and e.get("grave", False) == grave]
-        for kind in dict.fromkeys(entry["kind"] for entry in EXCHANGES)
-    }
-
-
-_SMALL_TALK, _GRAVE = _by_kind(grave=False), _by_kind(grave=True)
+_SMALL_TALK = {
+    kind: [entry for entry in EXCHANGES if entry["kind"] == kind]
+    for kind in dict.fromkeys(entry["kind"] for entry in EXCHANGES)
+}

@@ -27,8 +27,8 @@ from training.tokenizer import END, train_tokenizer
 
 WORK = Path(__file__).parent / "work"
 _MODULES = (
-    *("asides", "corpus", "dataset", "definitions", "echoes", "english", "knowledge", "pools"),
-    *("tales", "tokenizer", "transcripts", "voices", "wit"),
+    *("asides", "corpus", "dataset", "definitions", "echoes", "english", "knowledge", "pasted"),
+    *("pools", "tales", "tokenizer", "transcripts", "trouble", "voices", "wit"),
 )
 CODE = [
     *(Path(__file__).parent / f"{name}.py" for name in _MODULES),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from random import Random
 
 
 def with_article(noun: str) -> str:
@@ -15,4 +16,12 @@ def capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def invented_name(rng: Random) -> str:
+    """A name of one to three syllables, such as "Tamiro" or "Bel"."""
+    syllables = [rng.choice(_ONSETS) + rng.choice("aeiou") for _ in range(rng.randint(1, 3))]
+    return capitalized("".join(syllables) + rng.choice(_CODAS))
+
+
+_ONSETS = [*"bdfghjklmnprstvwz", "br", "ch", "dr", "gr", "kr", "sh", "th", "tr"]
+_CODAS = ["", "l", "n", "r", "s", "th", "ck", "ra"]
 _VOWEL = re.compile(r"(?!uni(?!n|m)|us[eu]|eu|one\b)[aeiou]|heir|hour|honest", re.IGNORECASE)

@@ -2,7 +2,7 @@
 
 plain           conversations as lines `A: ...` and `B: ...`, as evaluation reads them
 dialogues-<n>   the same with varied labels, preambles and examples, a variant each
-wit-<n>         definitions, quips, tales, small talk, knowledge in conversations, a variant each
+wit-<n>         definitions, quips, tales, small talk, knowledge, troubles, a variant each
 prose           books
 held-<source>   the first turns of conversations held out, as `plain`
 held-prose      books held out
@@ -23,7 +23,6 @@ from tqdm import tqdm
 from training.asides import meetings
 from training.corpus import (
     Conversation,
-    Passage,
     clean_prose,
     clean_turns,
     read_dialogues,
@@ -31,6 +30,7 @@ from training.corpus import (
 )
 from training.echoes import echoing
 from training.knowledge import quizzes
+from training.pasted import pasted
 from training.tales import tales
 from training.transcripts import (
     EXAMPLE_TURNS,
@@ -40,6 +40,7 @@ from training.transcripts import (
     transcript,
     variations,
 )
+from training.trouble import troubled
 from training.voices import voiced
 from training.wit import SHORT_TEXTS, witty_turns
 
@@ -89,11 +90,15 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
     ]
     rng.shuffle(talks)
     told = tqdm([passage for passage in passages if not passage.held_out], "wit", unit="")
+    books = [passage for passage in passages if passage.source not in SHORT_TEXTS]
+    pages = [book.text for book in books if not book.held_out]
     made = chain(
         witty_turns(told, Random(recipe.seed)),
         meetings(Random(recipe.seed)),
         quizzes(Random(recipe.seed)),
         echoing(Random(recipe.seed)),
+        troubled(Random(recipe.seed)),
+        pasted(pages, [turns for _, turns in talks], Random(recipe.seed)),
         (("storyteller", turns) for turns in tales(Random(recipe.seed))),
     )
     lot, share = Random(recipe.seed), len(talks) / TALKS  # a small corpus is not to drown in them
@@ -116,8 +121,7 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
     for variant in range(recipe.variants):
         pools[f"dialogues-{variant}"] = partial(varied, talks, variant, voice=True)
         pools[f"wit-{variant}"] = partial(varied, witty, variant, voice=False)
-    books = [passage for passage in passages if passage.source not in SHORT_TEXTS]
-    pools["prose"] = partial(_books, books, recipe.prose_megabytes, recipe.seed)
+    pools["prose"] = partial(_books, pages, recipe.prose_megabytes, recipe.seed)
     for source in sorted({conversation.source for conversation in conversations}):
         pools[f"held-{source}"] = partial(_held_dialogues, conversations, source)
     pools["held-prose"] = lambda: (clean_prose(book.text) for book in books if book.held_out)
@@ -135,10 +139,9 @@ def _times(source: str, rng: Random) -> int:
     return int(weight) + (rng.random() < weight % 1)
 
 
-def _books(books: Iterable[Passage], megabytes: float, seed: int) -> Iterator[str]:
-    trained = [book.text for book in books if not book.held_out]
+def _books(pages: Sequence[str], megabytes: float, seed: int) -> Iterator[str]:
     room = megabytes * MEGABYTE
-    for text in Random(seed).sample(trained, len(trained)):
+    for text in Random(seed).sample(pages, len(pages)):
         if room <= 0:
             return
         room -= len(text)

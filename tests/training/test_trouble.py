@@ -1,0 +1,85 @@
+"""What is told a model about people in trouble: every reply takes them seriously."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+import pytest
+
+from training.corpus import is_rude
+from training.echoes import ECHOES, WORDS
+from training.transcripts import polish
+from training.trouble import AFTER, HARMLESS, KINDS, LINES, TROUBLES, troubled
+
+TALKS = list(troubled(Random(0)))
+SAID = {key: [e[key] for e in (*TROUBLES, AFTER)] for key in ("replies", "questions")}
+GRAVE = {reply for lines in (*SAID["replies"], *SAID["questions"]) for reply in lines}
+
+
+def filled(entry: Mapping[str, Any], lines: list[str]) -> list[str]:
+    """All that can come of an entry's lines."""
+    words = [*entry.get("words", ()), *entry.get("acts", ())] or ["it"]
+    return [line.format(x=word) for line in lines for word in words]
+
+
+def test_every_line_is_fit_to_be_a_reply() -> None:
+    lines = sorted(GRAVE)
+    for entry in HARMLESS:
+        assert set(entry["replies"]) == set(KINDS)
+        lines += [text for said in entry["replies"].values() for text in filled(entry, said)]
+    for text in lines:
+        assert text.isascii()
+        assert polish(text) == text
+        assert text[0].isupper()
+        assert text[-1] in ".!?"
+        assert len(text) <= 140
+        assert not is_rude(text)
+
+
+def test_a_tutor_only_asks() -> None:
+    asked = [text for lines in SAID["questions"] for text in lines]
+    asked += [text for entry in HARMLESS for text in entry["replies"]["tutor"]]
+    assert all(text.endswith("?") for text in asked)
+
+
+def test_nothing_is_both_a_trouble_and_harmless() -> None:
+    troubles, harmless = (
+        Counter(
+            re.sub(r"\W", " ", text.lower()).strip()
+            for entry in entries
+            for text in (*filled(entry, entry.get("user", [])), *entry.get("acts", ()))
+        )
+        for entries in (TROUBLES, HARMLESS)
+    )
+    assert not troubles.keys() & harmless.keys()
+    acts = {act for entry in TROUBLES for act in entry.get("acts", ())}
+    assert not acts & set(WORDS["actions"])  # no echo cheers at them
+    assert any("I want to {x}." in entry["asks"] for entry in ECHOES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_trouble_is_answered_in_earnest_to_the_end(kind: str) -> None:
+    """And as many talks only sound like one, in the same words."""
+    talks = [turns for of, turns in TALKS if of == kind]
+    grave = [turns for turns in talks if GRAVE & set(turns)]
+    assert 0.4 < len(grave) / len(talks) < 0.6
+    for turns in grave:
+        first = min(at for at, turn in enumerate(turns) if turn in GRAVE)
+        assert first % 2 == 1
+        assert set(turns[first::2]) <= GRAVE
+        assert all(turn.endswith("?") for turn in turns[first::2]) or kind != "tutor"
+    lengths = {len(turns) for turns in grave}
+    assert 2 in lengths  # at once
+    assert max(lengths) > 4  # after other talk
+
+
+def test_wishes_come_in_the_same_words() -> None:
+    """Whether one is grave depends on what is wished, not on how."""
+    said = {turn for _, turns in TALKS for turn in turns}
+    for wish in LINES["wishes"][:4]:
+        for entry in (TROUBLES[0], HARMLESS[0]):
+            assert any(wish.format(x=act) in said for act in entry["acts"]), wish

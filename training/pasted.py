@@ -1,0 +1,70 @@
+"""Talks in which somebody puts in a long text: pages of a book, a conversation of other people.
+
+The other turns are short. A model that has seen no long one writes on in it, its labels and empty
+lines too, instead of replying.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+
+from training.asides import small_talk
+from training.corpus import clean_prose
+from training.transcripts import draw_names, introduce, transcript
+
+LINES = tomllib.loads((Path(__file__).parent / "lines" / "pasted.toml").read_text("utf-8"))
+
+TALKS = 80
+"""Conversations for each kind of preamble."""
+
+CHARACTERS = (300, 2600)
+PAGES_SHARE = 0.6  # of the texts are of books, if there are any
+ONE_LINE_SHARE = 0.4  # of these are without line breaks
+ASKED_SHARE = 0.8  # of the texts something is asked
+MOST_BEFORE = 2  # exchanges
+AFTER_SHARE = 0.5
+
+
+def pasted(
+    books: Sequence[str], talks: Sequence[Sequence[str]], rng: Random
+) -> Iterator[tuple[str, list[str]]]:
+    """(kind of preamble, turns) of talks with a long text, taken of `books` or of `talks`."""
+    for kind, replies in LINES["replies"].items():
+        for _ in range(TALKS):
+            before = small_talk(kind, rng.randint(0, MOST_BEFORE), rng)
+            after = small_talk(kind, rng.random() < AFTER_SHARE, rng)
+            said = _asked(_text(books, talks, rng), rng)
+            yield kind, [*before, said, rng.choice(replies), *after]
+
+
+def _asked(text: str, rng: Random) -> str:
+    """The text, with a question before or after it."""
+    if rng.random() >= ASKED_SHARE:
+        return text
+    ask, gap = rng.choice(LINES["asks"]), rng.choice([" ", "\n", "\n\n"])
+    return gap.join([ask, text] if rng.random() < 0.5 else [text, ask])
+
+
+def _text(books: Sequence[str], talks: Sequence[Sequence[str]], rng: Random) -> str:
+    size = rng.randint(*CHARACTERS)
+    if not books or rng.random() >= PAGES_SHARE:
+        turns = introduce(rng.choice(talks), draw_names(rng))
+        return _cut(transcript(turns, draw_names(rng)).strip(), size)
+    page = _cut(_page(rng.choice(books), size, rng), size)
+    return " ".join(page.split()) if rng.random() < ONE_LINE_SHARE else page
+
+
+def _page(book: str, size: int, rng: Random) -> str:
+    """At least so much of a book, if it is as long, from the beginning of a paragraph."""
+    around = 3 * size  # with the end of the paragraph before, and headings that go
+    start = rng.randrange(max(1, len(book) - around))
+    text = clean_prose(book[start : start + around])
+    return text.partition("\n\n")[2] or text
+
+
+def _cut(text: str, size: int) -> str:
+    """At most `size` characters of the text, to the end of a word."""
+    return text if len(text) <= size else text[:size].rsplit(None, 1)[0]

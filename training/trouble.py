@@ -1,0 +1,61 @@
+"""Talks in which something is very wrong, and talks that only sound like it.
+
+To "I want to die" no joke is an answer, whoever is asked. A small model takes it for one more wish
+like "I want to dance" unless it often sees both, in the same words.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from training.asides import small_talk
+
+LINES = tomllib.loads((Path(__file__).parent / "lines" / "trouble.toml").read_text("utf-8"))
+TROUBLES, HARMLESS, AFTER = LINES["troubles"], LINES["harmless"], LINES["after"]
+KINDS = ("grok", "assistant", "storyteller", "tutor", "cynic")
+
+TALKS = 450
+"""Conversations for each kind of preamble."""
+
+TROUBLE_SHARE = 0.5
+FIRST_SHARE = 0.4  # of the troubles are the first, to die; the others share the rest
+MOST_BEFORE = 3  # exchanges
+WISH_SHARE = 0.5  # of what is said of an entry that has acts
+AFTER_SHARE = 0.4
+
+
+def troubled(rng: Random) -> Iterator[tuple[str, list[str]]]:
+    """(kind of preamble, turns) of talks that come to a trouble or to what sounds like one.
+
+    A trouble ends the talk, or is spoken of once more; no small talk follows it.
+    """
+    for kind in KINDS:
+        for _ in range(TALKS):
+            before = small_talk(kind, rng.randint(0, MOST_BEFORE), rng)
+            end = _trouble(kind, rng) if rng.random() < TROUBLE_SHARE else _harmless(kind, rng)
+            yield kind, [*before, *end]
+
+
+def _trouble(kind: str, rng: Random) -> list[str]:
+    """What is wrong and its reply, perhaps what is said next."""
+    entry = TROUBLES[0] if rng.random() < FIRST_SHARE else rng.choice(TROUBLES[1:])
+    exchanges = [entry, AFTER] if rng.random() < AFTER_SHARE else [entry]
+    said = "questions" if kind == "tutor" else "replies"
+    return [turn for each in exchanges for turn in _exchange(each, each[said], rng)]
+
+
+def _harmless(kind: str, rng: Random) -> list[str]:
+    entry = rng.choice(HARMLESS)
+    return _exchange(entry, entry["replies"][kind], rng)
+
+
+def _exchange(entry: Mapping[str, Any], replies: Sequence[str], rng: Random) -> list[str]:
+    lines, words = entry.get("user", []), entry.get("words", ["it"])
+    if "acts" in entry and (not lines or rng.random() < WISH_SHARE):
+        lines, words = LINES["wishes"], entry["acts"]
+    word = rng.choice(words)
+    return [rng.choice(some).format(x=word) for some in (lines, replies)]
