@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from grok_app.errors import (
     CheckpointError,
+    ContextExceeded,
     EngineBusy,
     EngineFailed,
     GrokError,
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CheckpointError",
+    "ContextExceeded",
     "Engine",
     "EngineBusy",
     "EngineFailed",

@@ -5,7 +5,8 @@ GrokError
 |-- SettingsError      an option of the app or of `load` is wrong
 |-- PersonaError       a persona file is malformed
 |-- ConversationError  a saved conversation is malformed
-|-- RequestError       one request is impossible: a setting out of range, a prompt too long
+|-- RequestError       one request is impossible, such as a setting out of range
+|   `-- ContextExceeded    it has more text than fits the context
 |-- EngineBusy         every slot and the whole queue are taken: try again
 `-- EngineFailed       the engine's thread has ended; the message says why
 """
@@ -33,6 +34,10 @@ class ConversationError(GrokError):
 
 class RequestError(GrokError):
     """One request is impossible; others are not concerned."""
+
+
+class ContextExceeded(RequestError):
+    """The text is longer than the model's context, or than can be read at all."""
 
 
 class EngineBusy(GrokError):

@@ -13,7 +13,7 @@ from anyio import to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from grok_app.api.errors import ApiError
+from grok_app.api.errors import ApiError, as_api_error
 from grok_app.api.limits import check_choices, check_stream
 from grok_app.api.logprobs import chat_logprob
 from grok_app.api.replies import begin, pieces
@@ -32,6 +32,7 @@ from grok_app.api.schemas import (
 from grok_app.api.service import Service
 from grok_app.api.stream import EventStream
 from grok_app.chat import Persona, Prompt, Turn, build_prompt, neutralize
+from grok_app.errors import RequestError
 
 
 def add_chat(app: FastAPI, service: Service) -> None:
@@ -145,14 +146,11 @@ class Answering:
             persona, messages = _told(persona, messages[0].text), messages[1:]
         if any(message.role == "system" for message in messages):
             raise ApiError(400, "a system message can only stand first", param="messages")
-        turns = _turns(messages)
-        return build_prompt(
-            persona,
-            turns,
-            lambda text: len(self._tokenizer.encode(text)),
-            self._engine.context,
-            max_tokens,
-        )
+        count, context = lambda text: len(self._tokenizer.encode(text)), self._engine.context
+        try:
+            return build_prompt(persona, _turns(messages), count, context, max_tokens)
+        except RequestError as error:
+            raise as_api_error(error, "messages") from None
 
     def _usage(self) -> Usage:
         return Usage(

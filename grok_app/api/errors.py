@@ -11,9 +11,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from grok_app.api.schemas import UNSUPPORTED
-from grok_app.errors import EngineBusy, EngineFailed, GrokError, RequestError
+from grok_app.errors import ContextExceeded, EngineBusy, EngineFailed, GrokError, RequestError
 
 _RETRY_SECONDS = "2"  # a slot is free again after about a reply
+_ADVICE = {  # for what the framework refuses by itself
+    400: "send JSON in UTF-8",
+    404: "all there is is described at /v1/openapi.json",
+    405: "all there is is described at /v1/openapi.json",
+}
 _TYPES = {401: "authentication_error", 429: "rate_limit_error"}
 
 
@@ -63,11 +68,13 @@ def starting() -> ApiError:
     return ApiError(503, "the model is still loading; try again", "starting", None, _retry())
 
 
-def as_api_error(error: GrokError) -> ApiError:
-    """One of the package's errors, with its status."""
+def as_api_error(error: GrokError, param: str | None = None) -> ApiError:
+    """One of the package's errors, with its status; `param` is the field that it is about."""
     match error:
+        case ContextExceeded():
+            return ApiError(400, str(error), "context_length_exceeded", param)
         case RequestError():
-            return ApiError(400, str(error))
+            return ApiError(400, str(error), param=param)
         case EngineBusy():
             return ApiError(429, str(error), "engine_busy", headers=_retry())
         case EngineFailed():
@@ -93,6 +100,8 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         message = f"{request.method} {request.url.path}: {error.detail}"
+        if advice := _ADVICE.get(error.status_code):
+            message = f"{message}; {advice}"
         return ApiError(error.status_code, message, headers=error.headers).response
 
     @app.exception_handler(RequestValidationError)

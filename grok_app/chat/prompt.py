@@ -24,7 +24,7 @@ from typing import Literal
 from grok_app.chat.facts import LONGEST as LONGEST_FACTS
 from grok_app.chat.facts import choose
 from grok_app.chat.persona import Persona
-from grok_app.errors import RequestError
+from grok_app.errors import ContextExceeded, RequestError
 
 Count = Callable[[str], int]
 """The number of tokens of a text."""
@@ -78,7 +78,8 @@ def build_prompt(
     what the reply leaves.
 
     Raises:
-        RequestError: there is no text to answer, or the newest turn alone is too long.
+        RequestError: there is no text to answer.
+        ContextExceeded: the newest turn alone is too long, or something is beyond all bounds.
     """
     if not turns or not turns[-1].text.strip():
         raise RequestError("the message is empty; write something first")
@@ -89,9 +90,12 @@ def build_prompt(
     counts = [count(line) for line in lines]
     start, used = len(lines) - 1, count(head) + counts[-1]
     if used + room > context:
-        raise RequestError(
+        advice = "shorten the message"
+        if used < context:
+            advice = "shorten the message or lower the reply's length"
+        raise ContextExceeded(
             f"the message and the persona's preamble have {used} tokens; with {room} kept free for "
-            f"the reply, {context} fit: shorten the message or lower the reply's length"
+            f"the reply, {context} fit: {advice}"
         )
     while start > 0 and used + counts[start - 1] + room <= context:
         start -= 1
@@ -107,12 +111,12 @@ def _check_lengths(turns: Sequence[Turn]) -> None:
     for number, turn in enumerate(turns, 1 - len(turns)):
         size = len(turn.text)
         if size > LONGEST_MESSAGE and number == 0:
-            raise RequestError(
+            raise ContextExceeded(
                 f"the message has {size:,} characters; at most {LONGEST_MESSAGE:,} can be read, "
                 "and fewer fit the model's context: shorten it"
             )
         if size > LONGEST_MESSAGE:
-            raise RequestError(
+            raise ContextExceeded(
                 f"an earlier turn has {size:,} characters; at most {LONGEST_MESSAGE:,} can be "
                 "read: change it, or begin a new chat"
             )
@@ -123,7 +127,7 @@ def _taken(facts: str, turns: Sequence[Turn], count: Count, budget: int) -> tupl
     if not facts.strip():
         return ()
     if len(facts) > LONGEST_FACTS:
-        raise RequestError(
+        raise ContextExceeded(
             f"the facts have {len(facts):,} characters; at most {LONGEST_FACTS:,} can be read: "
             "take out what is not needed"
         )

@@ -31,7 +31,7 @@ from grok_app.engine.scheduler import Plan, Scheduler
 from grok_app.engine.scorer import CHUNK, Scorer, Scores
 from grok_app.engine.slots import MOST_STEPS, Made
 from grok_app.engine.tokenizer import Tokenizer
-from grok_app.errors import EngineFailed, RequestError
+from grok_app.errors import ContextExceeded, EngineFailed, RequestError
 from grok_app.model import parameters
 
 _AHEAD = 1  # dispatches whose results wait while the next one is prepared
@@ -136,7 +136,7 @@ class Engine:
             raise RequestError(f"{error}; settings are {known}") from None
         ids = self.encode(prompt)
         if len(ids) >= self.context:
-            raise RequestError(
+            raise ContextExceeded(
                 f"the prompt has {len(ids)} tokens; this engine's context is {self.context}, "
                 "and a reply needs room too: shorten it"
             )
@@ -177,7 +177,7 @@ class Engine:
         checked = [self._check_ids(row) for row in rows]
         longest = max(map(len, checked))
         if longest > self.config.sequence_len:
-            raise RequestError(
+            raise ContextExceeded(
                 f"a row has {longest} tokens; the model's context is {self.config.sequence_len}"
             )
         return self._call(lambda: self._runner.logits(checked))
@@ -213,7 +213,7 @@ class Engine:
         checked = [self._check_ids(ids) for ids in texts]
         longest = max(map(len, checked))
         if longest > self.context:
-            raise RequestError(
+            raise ContextExceeded(
                 f"the text has {longest} tokens; this engine's context is {self.context}"
             )
         if self._leader:

@@ -99,9 +99,9 @@ USER = {"role": "user", "content": "Hi"}
 WRONG = [
     ({"messages": []}, "messages", None),
     ({"messages": [{"role": "tool", "content": "x"}]}, "messages", None),
-    ({"messages": [{"role": "user", "content": ""}]}, None, None),
+    ({"messages": [{"role": "user", "content": ""}]}, "messages", None),
     ({"messages": [USER, {"role": "system", "content": "x"}]}, "messages", None),
-    ({"messages": [{"role": "system", "content": "x"}]}, None, None),
+    ({"messages": [{"role": "system", "content": "x"}]}, "messages", None),
     (
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]},
         "messages",
@@ -109,8 +109,8 @@ WRONG = [
     ),
     ({"messages": [USER | {"name": "ann"}]}, "messages", "unsupported_parameter"),
     ({"messages": [USER] * 1000}, "messages", "context_length_exceeded"),
-    ({"messages": [USER | {"content": "long " * 2000}]}, None, None),
-    ({"messages": [USER | {"content": "x" * 50_001}]}, None, None),
+    ({"messages": [USER | {"content": "long " * 2000}]}, "messages", "context_length_exceeded"),
+    ({"messages": [USER | {"content": "x" * 50_001}]}, "messages", "context_length_exceeded"),
     ({"top_logprobs": 2}, "top_logprobs", None),
     ({"logprobs": 2}, "logprobs", None),
     ({"max_tokens": 0}, "max_tokens", None),

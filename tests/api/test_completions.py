@@ -134,7 +134,7 @@ WRONG = [
     ({"prompt": [True]}, "prompt", None),
     ({"prompt": [4096]}, None, None),
     ({"prompt": [5] * 1025}, "prompt", "context_length_exceeded"),
-    ({"prompt": [5] * 1024}, None, None),
+    ({"prompt": [5] * 1024}, None, "context_length_exceeded"),
     ({"prompt": ["a"] * 65}, "n", None),
     ({"prompt": ["a"] * 10, "n": 8}, "n", None),
     ({"n": 17}, "n", None),
@@ -203,7 +203,7 @@ def test_another_model_is_not_found(api, name) -> None:
         (b'{"model": "nano", "prompt": "\\ud800"}', "application/json", "prompt"),
         (b'{"model": "nano", "prompt": "x"}', "text/plain", "application/json"),
         (b'{"model": "nano", "prompt": "x", "temperature": NaN}', "application/json", "temper"),
-        (b"\xff", "application/json", ""),
+        (b"\xff", "application/json", "UTF-8"),
     ],
 )
 def test_what_is_no_request_is_said_so(api, content, kind, words) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from grok_app.chat import Exchange, Persona, Turn, build_prompt, load_personas
 from grok_app.chat.persona import Labels
 from grok_app.chat.prompt import LONGEST_MESSAGE, neutralize
-from grok_app.errors import RequestError
+from grok_app.errors import ContextExceeded, RequestError
 from tests.app_process import ROOT
 
 GROK = Persona(
@@ -139,8 +139,17 @@ def test_an_empty_message_is_refused(turns) -> None:
 
 
 def test_a_message_longer_than_the_context_is_refused() -> None:
-    with pytest.raises(RequestError, match="shorten the message"):
+    with pytest.raises(ContextExceeded, match=r"shorten the message$"):
         build_prompt(GROK, [user("word " * 200)], count, 100, 10)
+
+
+def test_a_shorter_reply_is_advised_only_where_it_helps() -> None:
+    alone = build_prompt(GROK, [user("word " * 100)], count, 10_000, 10).tokens
+    with pytest.raises(ContextExceeded, match=r"or lower the reply's length$"):
+        build_prompt(GROK, [user("word " * 100)], count, alone + 5, 10)
+    build_prompt(GROK, [user("word " * 100)], count, alone + 5, 5)
+    with pytest.raises(ContextExceeded, match=r"shorten the message$"):
+        build_prompt(GROK, [user("word " * 100)], count, alone, 1)
 
 
 def test_a_huge_message_is_refused_before_it_is_counted() -> None:
