@@ -2,7 +2,8 @@
 
 plain           conversations as lines `A: ...` and `B: ...`, as evaluation reads them
 dialogues-<n>   the same with varied labels, preambles and examples, a variant each
-wit-<n>         definitions, quips, tales, small talk, knowledge, troubles, a variant each
+wit-<n>         definitions, quips, tales, small talk, knowledge in conversations, a variant each
+rare-<n>        troubles and long texts in conversations, a variant each
 prose           books
 held-<source>   the first turns of conversations held out, as `plain`
 held-prose      books held out
@@ -97,12 +98,16 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
         meetings(Random(recipe.seed)),
         quizzes(Random(recipe.seed)),
         echoing(Random(recipe.seed)),
-        troubled(Random(recipe.seed)),
-        pasted(pages, [turns for _, turns in talks], Random(recipe.seed)),
         (("storyteller", turns) for turns in tales(Random(recipe.seed))),
     )
+    hard = chain(
+        troubled(Random(recipe.seed)),
+        pasted(pages, [turns for _, turns in talks], Random(recipe.seed)),
+    )
     lot, share = Random(recipe.seed), len(talks) / TALKS  # a small corpus is not to drown in them
-    witty = [((kind,), turns) for kind, turns in made if lot.random() < share]
+    witty, rare = (
+        [((kind,), turns) for kind, turns in some if lot.random() < share] for some in (made, hard)
+    )
     examples = defaultdict(list)
     for kinds, turns in talks:
         for kind in sorted(set(kinds)):
@@ -121,6 +126,7 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
     for variant in range(recipe.variants):
         pools[f"dialogues-{variant}"] = partial(varied, talks, variant, voice=True)
         pools[f"wit-{variant}"] = partial(varied, witty, variant, voice=False)
+        pools[f"rare-{variant}"] = partial(varied, rare, variant, voice=False)
     pools["prose"] = partial(_books, pages, recipe.prose_megabytes, recipe.seed)
     for source in sorted({conversation.source for conversation in conversations}):
         pools[f"held-{source}"] = partial(_held_dialogues, conversations, source)

@@ -18,7 +18,7 @@ LINES = tomllib.loads((Path(__file__).parent / "lines" / "trouble.toml").read_te
 TROUBLES, HARMLESS, AFTER = LINES["troubles"], LINES["harmless"], LINES["after"]
 KINDS = ("grok", "assistant", "storyteller", "tutor", "cynic")
 
-TALKS = 450
+TALKS = 600
 """Conversations for each kind of preamble."""
 
 TROUBLE_SHARE = 0.5
