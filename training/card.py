@@ -27,6 +27,7 @@ from training.knowledge import TABLES
 from training.optimizer import DECAY_PART, PEAK
 from training.tales import LINES as TALES
 from training.trainer import PHASES
+from training.trouble import TROUBLES, WISHES
 from training.voices import VOICES
 
 WORDS = Path(__file__).parent / "card.md"
@@ -85,6 +86,7 @@ def card(
         plots=len(TALES["plots"]),
         definitions=sum(len(texts) for texts in _definitions()),
         known=sum(len(table["rows"]) for table in TABLES),
+        troubles=sum(_ways_to_say(entry) for entry in TROUBLES),
         phases=_phases(config),
         bits=_bits(evaluation["bits_per_byte"]),
         int8=_int8(evaluation),
@@ -148,6 +150,13 @@ def _phases(config: GrokConfig) -> str:
 def _written(kind: str) -> int:
     """Lines of a kind that were written for the voices."""
     return sum(len(topic[kind]) for topic in (*VOICES["topics"].values(), VOICES["general"]))
+
+
+def _ways_to_say(trouble: Report) -> int:
+    """How many texts can come of an entry of trouble.toml."""
+    words = len(trouble.get("words", ["it"]))
+    lines = sum(words if "{x}" in line else 1 for line in trouble["user"])
+    return lines + len(WISHES) * len(set(trouble.get("acts", ())))
 
 
 def _definitions() -> Iterable[Sequence[str]]:

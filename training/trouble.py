@@ -15,7 +15,8 @@ from typing import Any
 from training.asides import small_talk
 
 LINES = tomllib.loads((Path(__file__).parent / "lines" / "trouble.toml").read_text("utf-8"))
-TROUBLES, HARMLESS, AFTER = LINES["troubles"], LINES["harmless"], LINES["after"]
+WISHES, AFTER = LINES["wishes"], LINES["after"]
+TROUBLES, HARMLESS = LINES["troubles"], LINES["harmless"]
 KINDS = ("grok", "assistant", "storyteller", "tutor", "cynic")
 
 TALKS = 600
@@ -56,6 +57,6 @@ def _harmless(kind: str, rng: Random) -> list[str]:
 def _exchange(entry: Mapping[str, Any], replies: Sequence[str], rng: Random) -> list[str]:
     lines, words = entry.get("user", []), entry.get("words", ["it"])
     if "acts" in entry and (not lines or rng.random() < WISH_SHARE):
-        lines, words = LINES["wishes"], entry["acts"]
+        lines, words = WISHES, entry["acts"]
     word = rng.choice(words)
     return [rng.choice(some).format(x=word) for some in (lines, replies)]

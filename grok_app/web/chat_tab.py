@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -20,6 +20,7 @@ from grok_app.web.markup import harmless, original
 from grok_app.web.notice import warn
 from grok_app.web.personas import Personas
 from grok_app.web.reply import Progress, Reply
+from grok_app.web.running import RunningReplies
 from grok_app.web.status import about, gauges, verdict
 from grok_app.web.versions import Versions
 from grok_app.web.words import language_of
@@ -27,17 +28,8 @@ from grok_app.web.words import language_of
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
 
-_PATIENCE = 2.0  # seconds in which a reply that was stopped ends
 Updates = dict[Any, Any]
 """New values, by component."""
-
-
-@dataclass
-class _Running:
-    """A reply that is being made, and the conversation with as much of it as there is."""
-
-    reply: Reply
-    talk: Conversation
 
 
 class ChatTab:
@@ -51,7 +43,7 @@ class ChatTab:
         """Lays the components out; `talk` has the conversation that is open."""
         self.talk = talk
         self.engine, self.personas, self.limits = engine, personas, limits
-        self.running: dict[str, _Running] = {}  # by visit
+        self.running = RunningReplies()
         first = personas.first
         with gr.Row(equal_height=True, elem_id="chat-bar"):
             self.persona = gr.Dropdown(
@@ -145,7 +137,7 @@ class ChatTab:
         self.talk.select(self.on_open, [self.talk, own], opened, **hidden, **many)
         self.talk.submit(self.on_replay, [self.talk, own], opened, **hidden, **many)
         quick: dict[str, Any] = {"queue": False, **hidden}
-        self.message.stop(self.on_stop, None, None, **quick)
+        self.message.stop(self.running.stop, None, None, **quick)
         # These go the way of the replies, so that they arrive after what a reply still has to say.
         self.chat.undo(self.on_undo, [self.talk], shown, **hidden, **many)
         gr.on(
@@ -170,7 +162,7 @@ class ChatTab:
         # Through the queue too: only so does Gradio remember the new choices as good ones.
         greeted = [self.persona, self.chat, *self.controls.preset]
         own.select(self.on_own, [self.persona, self.talk, own], greeted, **hidden, **many)
-        blocks.unload(self.on_leave)
+        blocks.unload(self.running.leave)
 
     # Events that bring a reply.
 
@@ -229,7 +221,7 @@ class ChatTab:
 
     def on_replay(self, request: gr.Request, talk: str, own: str) -> Iterator[Updates]:
         """A conversation that was sent by somebody is made again, reply by reply."""
-        self._end_reply(request)
+        self.running.end(request)
         recorded = self._opened(request, talk)
         again = replace(recorded, nodes=(), leaf=None)
         yield self._shown(request, again) | self._persona_of(recorded, own)
@@ -297,7 +289,6 @@ class ChatTab:
         None where the visitor has stopped it, or begun something else. Raises GrokError where
         there can be no reply.
         """
-        visit = request.session_hash or ""
         self.limits.admit(request)
         made = replace(made, sampling=self.limits.bounded(made.sampling))
         begun = (Turn("assistant", made.begun),) if made.begun.strip() else ()
@@ -306,7 +297,7 @@ class ChatTab:
         settings = made.sampling, made.seed, made.stop, made.facts
         reply = Reply(self.engine, persona, turns, *settings, experts=True)
         made = replace(made, facts="\n".join(reply.prompt.facts))
-        self.running[visit] = running = _Running(reply, talk)
+        running = self.running.begin(request, reply, talk)
         said, watch = language_of(request), self.experts.watch(talk, made.persona)
         try:  # from here on: whoever leaves closes this where it stands
             yield self._shown(request, talk) | {
@@ -318,24 +309,21 @@ class ChatTab:
             for now in self._watched(request, reply):
                 counts = count(reply.traces, self.engine.config.num_experts)
                 running.talk = talk.replied(now.text, replace(made, experts=counts))
-                if self.running.get(visit) is not running:
+                if not self.running.awaits(request, running):
                     break
                 yield {
                     self.chat: _messages(running.talk),
                     self.status: gauges(self.engine, reply.prompt, now, said),
                     self.experts.view: watch.value(reply.traces),
                 }
-            if self.running.get(visit) is not running:
+            if not self.running.awaits(request, running):
                 yield {self.talk: running.talk.to_json()}  # kept, though something else is shown
                 return None
             tokens = {self.experts.view: watch.value(reply.traces)}
             yield self._shown(request, running.talk) | tokens | {self.message: _idle()}
             return None if now.ended == "stopped" else running.talk
         finally:
-            reply.stop()
-            reply.shown.set()
-            if self.running.get(visit) is running:
-                del self.running[visit]
+            self.running.finish(request, running)
 
     def _watched(self, request: gr.Request, reply: Reply) -> Iterator[Progress]:
         """The reply as it grows; where the engine fails it ends there, and the visitor is told."""
@@ -345,11 +333,6 @@ class ChatTab:
             warn(error, language_of(request))
 
     # Events that do not.
-
-    def on_stop(self, request: gr.Request) -> None:
-        """The reply is to end where it is; its own event then shows what there is."""
-        if running := self.running.get(request.session_hash or ""):
-            running.reply.stop()
 
     def on_undo(self, request: gr.Request, event: gr.UndoData, talk: str) -> Updates:
         """The last exchange is taken back, its message to be written anew."""
@@ -363,7 +346,7 @@ class ChatTab:
 
     def on_clear(self, request: gr.Request, slug: str) -> Updates:
         """A new conversation."""
-        self._end_reply(request)
+        self.running.end(request)
         return self._shown(request, Conversation(persona=slug)) | self._quiet()
 
     def on_open(self, request: gr.Request, talk: str, own: str) -> Updates:
@@ -425,11 +408,6 @@ class ChatTab:
                 updates |= zip(preset, self.controls.preset_of(persona), strict=True)
         return updates
 
-    def on_leave(self, request: gr.Request) -> None:
-        """The visitor is gone: the engine must not go on for nobody."""
-        if running := self.running.pop(request.session_hash or "", None):
-            running.reply.stop()
-
     def current(self, request: gr.Request, talk: str) -> Conversation:
         """The conversation that the browser holds, and what a reply that ends now has said of it:
         that was not kept yet when the visitor went on.
@@ -437,18 +415,8 @@ class ChatTab:
         Raises:
             ConversationError: it holds none.
         """
-        before, ended = _read(talk), self._end_reply(request)
+        before, ended = _read(talk), self.running.end(request)
         return before.caught_up(ended) if ended else before
-
-    def _end_reply(self, request: gr.Request) -> Conversation | None:
-        """Ends the visitor's reply and waits until its event has said its last word; returns the
-        conversation with it."""
-        running = self.running.get(request.session_hash or "")
-        if running is None:
-            return None
-        self.on_leave(request)
-        running.reply.shown.wait(_PATIENCE)
-        return running.talk
 
     def _opened(self, request: gr.Request, talk: str) -> Conversation:
         """A conversation from outside; where it is none, the visitor is told and has a new one."""

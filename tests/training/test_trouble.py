@@ -13,7 +13,7 @@ import pytest
 from training.corpus import is_rude
 from training.echoes import ECHOES, WORDS
 from training.transcripts import polish
-from training.trouble import AFTER, HARMLESS, KINDS, LINES, TROUBLES, troubled
+from training.trouble import AFTER, HARMLESS, KINDS, TROUBLES, WISHES, troubled
 
 TALKS = list(troubled(Random(0)))
 SAID = {key: [e[key] for e in (*TROUBLES, AFTER)] for key in ("replies", "questions")}
@@ -80,6 +80,6 @@ def test_a_trouble_is_answered_in_earnest_to_the_end(kind: str) -> None:
 def test_wishes_come_in_the_same_words() -> None:
     """Whether one is grave depends on what is wished, not on how."""
     said = {turn for _, turns in TALKS for turn in turns}
-    for wish in LINES["wishes"][:4]:
+    for wish in WISHES[:4]:
         for entry in (TROUBLES[0], HARMLESS[0]):
             assert any(wish.format(x=act) in said for act in entry["acts"]), wish
