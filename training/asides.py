@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from training.corpus import is_rude
 from training.echoes import KINDS as ECHOING
 from training.echoes import echo
 from training.english import invented_name
@@ -23,7 +24,7 @@ EXCHANGES = tomllib.loads((_LINES / "exchanges.toml").read_text("utf-8"))["excha
 MEETINGS = 15  # for each exchange of a kind
 LONGEST_MEETING = 8  # exchanges
 ECHO_SHARE = 0.3  # of the exchanges with a machine are on anything at all
-INVENTED_SHARE = 0.5  # of the names that are told nobody has: they can only be looked up
+INVENTED_SHARE = 0.5  # of the names are made up of syllables: most can only be looked up
 SECOND_SHARE = 0.4  # of the conversations have two facts, or two exchanges, put in
 
 
@@ -31,15 +32,17 @@ def meetings(rng: Random) -> Iterator[tuple[str, list[str]]]:
     """(kind of preamble, turns): talks with a machine, from greeting to good-bye."""
     for kind, entries in _SMALL_TALK.items():
         for _ in range(MEETINGS * len(entries)):
-            yield kind, small_talk(kind, rng.randint(1, LONGEST_MEETING), rng)
+            yield kind, _small_talk(entries, rng.randint(1, LONGEST_MEETING), rng)
 
 
-def small_talk(kind: str, count: int, rng: Random) -> list[str]:
-    """The turns of so many exchanges with a kind of machine, greetings first and farewells last.
-
-    None, where nothing was written for the kind.
-    """
+def opening(kind: str, count: int, rng: Random) -> list[str]:
+    """The turns of so many exchanges with a kind of machine, after which a talk goes on: none of
+    them is a farewell. None, where nothing was written for the kind."""
     entries = _SMALL_TALK.get(kind, [])
+    return _small_talk(entries[: len(entries) // 2], count, rng)
+
+
+def _small_talk(entries: Sequence[Mapping[str, Any]], count: int, rng: Random) -> list[str]:
     some = sorted(rng.sample(range(len(entries)), min(count, len(entries))))
     return [turn for at in some for turn in _aside(entries[at], rng)]
 
@@ -56,8 +59,9 @@ def remembered(turns: Sequence[str], rng: Random) -> list[str]:
     """The conversation in which the first speaker tells a fact or two and is later told them."""
     pairs, most = _pairs(turns), len(turns) // 2
     for fact in rng.sample(FACTS, 1 + (rng.random() < SECOND_SHARE)):
-        new = fact.get("named") and rng.random() < INVENTED_SHARE
-        value = invented_name(rng) if new else rng.choice(fact["values"])
+        value = rng.choice(fact["values"])
+        if fact.get("named") and rng.random() < INVENTED_SHARE:
+            value = _invented_name(rng)
         told, heard, asked, recalled = (
             rng.choice(fact[part]).format(fact=value)
             for part in ("told", "heard", "asked", "recalled")
@@ -67,6 +71,11 @@ def remembered(turns: Sequence[str], rng: Random) -> list[str]:
         pairs.insert(rng.randint(first + 1, most + 1), [asked, recalled])
         most += 2
     return [turn for pair in pairs for turn in pair]
+
+
+def _invented_name(rng: Random) -> str:
+    name = invented_name(rng)
+    return _invented_name(rng) if is_rude(name) else name
 
 
 def _pairs(turns: Sequence[str]) -> list[list[str]]:

@@ -22,6 +22,6 @@ def invented_name(rng: Random) -> str:
     return capitalized("".join(syllables) + rng.choice(_CODAS))
 
 
-_ONSETS = [*"bdfghjklmnprstvwz", "br", "ch", "dr", "gr", "kr", "sh", "th", "tr"]
-_CODAS = ["", "l", "n", "r", "s", "th", "ck", "ra"]
+_ONSETS = [*"bdfghjklmnprstvw", "br", "ch", "dr", "gr", "kr", "sh", "th", "tr"]
+_CODAS = ["", "l", "n", "r", "s", "th", "ra"]
 _VOWEL = re.compile(r"(?!uni(?!n|m)|us[eu]|eu|one\b)[aeiou]|heir|hour|honest", re.IGNORECASE)

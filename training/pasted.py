@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
-from training.asides import small_talk
+from training.asides import opening
 from training.corpus import clean_prose
 from training.transcripts import draw_names, introduce, transcript
 
@@ -25,7 +25,6 @@ PAGES_SHARE = 0.6  # of the texts are of books, if there are any
 ONE_LINE_SHARE = 0.4  # of these are without line breaks
 ASKED_SHARE = 0.8  # of the texts something is asked
 MOST_BEFORE = 2  # exchanges
-AFTER_SHARE = 0.5
 
 
 def pasted(
@@ -34,10 +33,8 @@ def pasted(
     """(kind of preamble, turns) of talks with a long text, taken of `books` or of `talks`."""
     for kind, replies in LINES["replies"].items():
         for _ in range(TALKS):
-            before = small_talk(kind, rng.randint(0, MOST_BEFORE), rng)
-            after = small_talk(kind, rng.random() < AFTER_SHARE, rng)
-            said = _asked(_text(books, talks, rng), rng)
-            yield kind, [*before, said, rng.choice(replies), *after]
+            before = opening(kind, rng.randint(0, MOST_BEFORE), rng)
+            yield kind, [*before, _asked(_text(books, talks, rng), rng), rng.choice(replies)]
 
 
 def _asked(text: str, rng: Random) -> str:
@@ -50,21 +47,19 @@ def _asked(text: str, rng: Random) -> str:
 
 def _text(books: Sequence[str], talks: Sequence[Sequence[str]], rng: Random) -> str:
     size = rng.randint(*CHARACTERS)
-    if not books or rng.random() >= PAGES_SHARE:
-        turns = introduce(rng.choice(talks), draw_names(rng))
-        return _cut(transcript(turns, draw_names(rng)).strip(), size)
-    page = _cut(_page(rng.choice(books), size, rng), size)
-    return " ".join(page.split()) if rng.random() < ONE_LINE_SHARE else page
+    page = _page(rng.choice(books), size, rng) if books and rng.random() < PAGES_SHARE else ""
+    if not page:
+        names = draw_names(rng)
+        page = transcript(introduce(rng.choice(talks), names), names).strip()
+    elif rng.random() < ONE_LINE_SHARE:
+        page = " ".join(page.split())
+    return page if len(page) <= size else page[:size].rsplit(None, 1)[0]
 
 
 def _page(book: str, size: int, rng: Random) -> str:
-    """At least so much of a book, if it is as long, from the beginning of a paragraph."""
+    """Some of a book from the beginning of a paragraph, mostly more than `size` characters; nothing
+    where there is no prose."""
     around = 3 * size  # with the end of the paragraph before, and headings that go
     start = rng.randrange(max(1, len(book) - around))
     text = clean_prose(book[start : start + around])
     return text.partition("\n\n")[2] or text
-
-
-def _cut(text: str, size: int) -> str:
-    """At most `size` characters of the text, to the end of a word."""
-    return text if len(text) <= size else text[:size].rsplit(None, 1)[0]

@@ -92,7 +92,7 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
     rng.shuffle(talks)
     told = tqdm([passage for passage in passages if not passage.held_out], "wit", unit="")
     books = [passage for passage in passages if passage.source not in SHORT_TEXTS]
-    pages = [book.text for book in books if not book.held_out]
+    texts = [book.text for book in books if not book.held_out]
     made = chain(
         witty_turns(told, Random(recipe.seed)),
         meetings(Random(recipe.seed)),
@@ -102,7 +102,7 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
     )
     hard = chain(
         troubled(Random(recipe.seed)),
-        pasted(pages, [turns for _, turns in talks], Random(recipe.seed)),
+        pasted(texts, [turns for _, turns in talks], Random(recipe.seed)),
     )
     lot, share = Random(recipe.seed), len(talks) / TALKS  # a small corpus is not to drown in them
     witty, rare = (
@@ -127,7 +127,7 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
         pools[f"dialogues-{variant}"] = partial(varied, talks, variant, voice=True)
         pools[f"wit-{variant}"] = partial(varied, witty, variant, voice=False)
         pools[f"rare-{variant}"] = partial(varied, rare, variant, voice=False)
-    pools["prose"] = partial(_books, pages, recipe.prose_megabytes, recipe.seed)
+    pools["prose"] = partial(_books, texts, recipe.prose_megabytes, recipe.seed)
     for source in sorted({conversation.source for conversation in conversations}):
         pools[f"held-{source}"] = partial(_held_dialogues, conversations, source)
     pools["held-prose"] = lambda: (clean_prose(book.text) for book in books if book.held_out)
@@ -145,9 +145,9 @@ def _times(source: str, rng: Random) -> int:
     return int(weight) + (rng.random() < weight % 1)
 
 
-def _books(pages: Sequence[str], megabytes: float, seed: int) -> Iterator[str]:
+def _books(texts: Sequence[str], megabytes: float, seed: int) -> Iterator[str]:
     room = megabytes * MEGABYTE
-    for text in Random(seed).sample(pages, len(pages)):
+    for text in Random(seed).sample(texts, len(texts)):
         if room <= 0:
             return
         room -= len(text)

@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from training.asides import small_talk
+from training.asides import opening
 
 LINES = tomllib.loads((Path(__file__).parent / "lines" / "trouble.toml").read_text("utf-8"))
 WISHES, AFTER = LINES["wishes"], LINES["after"]
@@ -23,7 +23,6 @@ TALKS = 600
 """Conversations for each kind of preamble."""
 
 TROUBLE_SHARE = 0.5
-FIRST_SHARE = 0.4  # of the troubles are the first, to die; the others share the rest
 MOST_BEFORE = 3  # exchanges
 WISH_SHARE = 0.5  # of what is said of an entry that has acts
 AFTER_SHARE = 0.4
@@ -36,22 +35,27 @@ def troubled(rng: Random) -> Iterator[tuple[str, list[str]]]:
     """
     for kind in KINDS:
         for _ in range(TALKS):
-            before = small_talk(kind, rng.randint(0, MOST_BEFORE), rng)
+            before = opening(kind, rng.randint(0, MOST_BEFORE), rng)
             end = _trouble(kind, rng) if rng.random() < TROUBLE_SHARE else _harmless(kind, rng)
             yield kind, [*before, *end]
 
 
 def _trouble(kind: str, rng: Random) -> list[str]:
     """What is wrong and its reply, perhaps what is said next."""
-    entry = TROUBLES[0] if rng.random() < FIRST_SHARE else rng.choice(TROUBLES[1:])
-    exchanges = [entry, AFTER] if rng.random() < AFTER_SHARE else [entry]
-    said = "questions" if kind == "tutor" else "replies"
-    return [turn for each in exchanges for turn in _exchange(each, each[said], rng)]
+    entry, part = _drawn(TROUBLES, rng), "questions" if kind == "tutor" else "replies"
+    turns = _exchange(entry, entry[part], rng)
+    if rng.random() < AFTER_SHARE:
+        turns += [rng.choice(AFTER), rng.choice(entry["after"][part])]
+    return turns
 
 
 def _harmless(kind: str, rng: Random) -> list[str]:
-    entry = rng.choice(HARMLESS)
+    entry = _drawn(HARMLESS, rng)
     return _exchange(entry, entry["replies"][kind], rng)
+
+
+def _drawn(entries: Sequence[Mapping[str, Any]], rng: Random) -> Mapping[str, Any]:
+    return rng.choices(entries, [entry.get("weight", 1) for entry in entries])[0]
 
 
 def _exchange(entry: Mapping[str, Any], replies: Sequence[str], rng: Random) -> list[str]:

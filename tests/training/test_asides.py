@@ -12,6 +12,7 @@ import pytest
 from tests.training.echoed import echoes
 from training.asides import EXCHANGES, FACTS, interrupted, meetings, remembered
 from training.corpus import is_rude
+from training.english import invented_name
 from training.transcripts import introduce, polish
 
 KINDS = {"grok", "assistant", "storyteller", "cynic", "tutor"}
@@ -75,7 +76,7 @@ def test_a_fact_is_told_before_it_is_asked_for_and_stays_the_same() -> None:
         assert all(at % 2 == 0 for at in (*told.values(), *asked.values()))
 
 
-def test_half_of_the_names_are_nobodys() -> None:
+def test_half_of_the_names_are_made_up() -> None:
     named = [fact for fact in FACTS if fact.get("named")]
     known = {value for fact in named for value in fact["values"]}
     values = [
@@ -124,3 +125,11 @@ def test_every_line_is_fit_to_be_a_reply() -> None:
         assert not is_rude(text)
     tutor = (reply for entry in EXCHANGES if entry["kind"] == "tutor" for reply in entry["replies"])
     assert all(reply.endswith("?") for reply in tutor)
+
+
+def test_a_made_up_name_is_a_decent_one() -> None:
+    names = {invented_name(Random(seed)) for seed in range(20_000)}
+    assert all(re.fullmatch("[A-Z][a-z]{1,10}", name) for name in names)
+    assert len(names) > 10_000
+    assert sum(map(is_rude, names)) < 5  # and these are drawn again
+    assert not any(is_rude(turn) for n in range(3000) for turn in remembered(TURNS, Random(n)))

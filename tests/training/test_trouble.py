@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from random import Random
 from typing import Any
@@ -13,11 +12,14 @@ import pytest
 from training.corpus import is_rude
 from training.echoes import ECHOES, WORDS
 from training.transcripts import polish
-from training.trouble import AFTER, HARMLESS, KINDS, TROUBLES, WISHES, troubled
+from training.trouble import HARMLESS, KINDS, TROUBLES, WISHES, troubled
 
 TALKS = list(troubled(Random(0)))
-SAID = {key: [e[key] for e in (*TROUBLES, AFTER)] for key in ("replies", "questions")}
-GRAVE = {reply for lines in (*SAID["replies"], *SAID["questions"]) for reply in lines}
+REPLIES, QUESTIONS = (
+    {text for entry in TROUBLES for lines in (entry[part], entry["after"][part]) for text in lines}
+    for part in ("replies", "questions")
+)
+GRAVE = REPLIES | QUESTIONS
 
 
 def filled(entry: Mapping[str, Any], lines: list[str]) -> list[str]:
@@ -41,21 +43,20 @@ def test_every_line_is_fit_to_be_a_reply() -> None:
 
 
 def test_a_tutor_only_asks() -> None:
-    asked = [text for lines in SAID["questions"] for text in lines]
-    asked += [text for entry in HARMLESS for text in entry["replies"]["tutor"]]
-    assert all(text.endswith("?") for text in asked)
+    asked = [text for entry in HARMLESS for text in entry["replies"]["tutor"]]
+    assert all(text.endswith("?") for text in (*asked, *QUESTIONS))
 
 
 def test_nothing_is_both_a_trouble_and_harmless() -> None:
     troubles, harmless = (
-        Counter(
+        {
             re.sub(r"\W", " ", text.lower()).strip()
             for entry in entries
             for text in (*filled(entry, entry.get("user", [])), *entry.get("acts", ()))
-        )
+        }
         for entries in (TROUBLES, HARMLESS)
     )
-    assert not troubles.keys() & harmless.keys()
+    assert not troubles & harmless
     acts = {act for entry in TROUBLES for act in entry.get("acts", ())}
     assert not acts & set(WORDS["actions"])  # no echo cheers at them
     assert any("I want to {x}." in entry["asks"] for entry in ECHOES)
