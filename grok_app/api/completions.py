@@ -13,13 +13,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from grok_app.api.echo import PromptScorer
-from grok_app.api.errors import ApiError
+from grok_app.api.errors import ApiError, as_api_error
 from grok_app.api.limits import check_choices, check_stream
 from grok_app.api.logprobs import CompletionLog, Entry, entry, extend
 from grok_app.api.replies import begin, pieces
 from grok_app.api.schemas import Completion, CompletionChoice, CompletionRequest, Usage
 from grok_app.api.service import Service
 from grok_app.api.stream import EventStream
+from grok_app.errors import ContextExceeded
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
@@ -85,7 +86,10 @@ class Completing:
         settings = body.sampling() | {"stop": body.stops, "logprobs": body.logprobs or 0}
         if body.max_tokens is not None:
             settings["max_tokens"] = body.max_tokens
-        self._generations = begin(self._engine, self.prompts, self._n, body.seed, **settings)
+        try:
+            self._generations = begin(self._engine, self.prompts, self._n, body.seed, **settings)
+        except ContextExceeded as error:
+            raise as_api_error(error, "prompt") from None
 
     async def whole(self, request: Request) -> Completion:
         """The answer, when it is complete."""

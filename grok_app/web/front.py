@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 
 from fastapi import FastAPI
@@ -10,6 +11,8 @@ from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from grok_app.api import roots
+
+log = logging.getLogger(__name__)
 
 _WAITING = """<!doctype html>
 <html lang="en">
@@ -42,15 +45,18 @@ class Front:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         self._loop = asyncio.get_running_loop()
-        async with AsyncExitStack() as self._lives:
-            await receive()  # that the server starts
-            await send({"type": "lifespan.startup.complete"})
-            await receive()  # that it ends
+        try:
+            async with AsyncExitStack() as self._lives:
+                await receive()  # that the server starts
+                await send({"type": "lifespan.startup.complete"})
+                await receive()  # that it ends
+        except Exception:
+            log.exception("the page has not ended in good order")
         await send({"type": "lifespan.shutdown.complete"})
 
     def open(self, app: FastAPI, page: ASGIApp) -> None:
         """Shows `page`, which is `app` or leads to it, once the app has started; it ends with the
-        server. The server runs already, in another thread."""
+        server. The server runs already, in another thread. Raises what the app's start raises."""
 
         async def begin() -> None:
             await self._lives.enter_async_context(app.router.lifespan_context(app))

@@ -17,7 +17,7 @@ _GRACE = 2  # seconds that requests may still take when the server ends
 
 
 class Listener:
-    """Serves an ASGI app on a listening socket, of which it uses a copy."""
+    """Serves an ASGI app on a listening socket; a copy of it, for uvicorn closes what it serves."""
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 
 import gradio as gr
 
@@ -12,7 +13,7 @@ from grok_app.web.reply import Reply
 _PATIENCE = 2.0  # seconds in which a reply that was stopped ends
 
 
-@dataclass(eq=False)
+@dataclass
 class RunningReply:
     """A reply that is being made, and the conversation with as much of it as there is."""
 
@@ -25,11 +26,13 @@ class RunningReplies:
 
     def __init__(self) -> None:
         self._of_visit: dict[str, RunningReply] = {}
+        self._lock = Lock()  # events of one visit run in several threads
 
     def begin(self, request: gr.Request, reply: Reply, talk: Conversation) -> RunningReply:
         """The visitor waits for this reply from now on."""
         running = RunningReply(reply, talk)
-        self._of_visit[request.session_hash or ""] = running
+        with self._lock:
+            self._of_visit[request.session_hash or ""] = running
         return running
 
     def awaits(self, request: gr.Request, running: RunningReply) -> bool:
@@ -40,8 +43,9 @@ class RunningReplies:
         """The reply ends, and its event has said its last word."""
         running.reply.stop()
         running.reply.shown.set()
-        if self.awaits(request, running):
-            del self._of_visit[request.session_hash or ""]
+        with self._lock:
+            if self.awaits(request, running):
+                del self._of_visit[request.session_hash or ""]
 
     def stop(self, request: gr.Request) -> None:
         """The visitor's reply is to end where it is; its own event then shows what there is."""
@@ -50,15 +54,21 @@ class RunningReplies:
 
     def leave(self, request: gr.Request) -> None:
         """The visitor is gone or does something else: the engine must not go on for nobody."""
-        if running := self._of_visit.pop(request.session_hash or "", None):
-            running.reply.stop()
+        self._taken(request)
 
     def end(self, request: gr.Request) -> Conversation | None:
         """Ends the visitor's reply and waits until its event has said its last word; returns the
         conversation with it."""
-        running = self._of_visit.get(request.session_hash or "")
+        running = self._taken(request)
         if running is None:
             return None
-        self.leave(request)
         running.reply.shown.wait(_PATIENCE)
         return running.talk
+
+    def _taken(self, request: gr.Request) -> RunningReply | None:
+        """The visitor's reply, which is stopped and nobody awaits any more."""
+        with self._lock:
+            running = self._of_visit.pop(request.session_hash or "", None)
+        if running:
+            running.reply.stop()
+        return running

@@ -72,9 +72,9 @@ class Site:
         limits = Limits(settings.demo_messages, settings.demo_tokens) if settings.demo else Limits()
         blocks = build(engine, self._personas, limits)
         app = _mounted(blocks, engine, settings)
-        self._front.open(app, Gate(app, settings.api_max_body * _MIB) if settings.demo else app)
-        self._service.open(engine)
         try:
+            self._front.open(app, Gate(app, settings.api_max_body * _MIB) if settings.demo else app)
+            self._service.open(engine)
             public = _share(blocks, settings) if settings.share else None
             _announce(settings, public)
             threading.Event().wait()

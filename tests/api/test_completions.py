@@ -134,7 +134,7 @@ WRONG = [
     ({"prompt": [True]}, "prompt", None),
     ({"prompt": [4096]}, None, None),
     ({"prompt": [5] * 1025}, "prompt", "context_length_exceeded"),
-    ({"prompt": [5] * 1024}, None, "context_length_exceeded"),
+    ({"prompt": [5] * 1024}, "prompt", "context_length_exceeded"),
     ({"prompt": ["a"] * 65}, "n", None),
     ({"prompt": ["a"] * 10, "n": 8}, "n", None),
     ({"n": 17}, "n", None),

@@ -71,7 +71,8 @@ def test_health_is_told_from_the_first_second(tmp_path) -> None:
         seen: list[tuple[int, str]] = []
         early = HTTPConnection(urlsplit(app.url).netloc, timeout=60)
         early.connect()
-        with httpx.Client(base_url=app.url, trust_env=False, timeout=60) as client:
+        client = httpx.Client(base_url=app.url, trust_env=False, timeout=60)
+        with closing(early), client:
             while not seen or seen[-1] != (200, "ready"):
                 response = client.get("/health")  # never refused
                 seen.append((response.status_code, response.json()["status"]))
@@ -80,10 +81,10 @@ def test_health_is_told_from_the_first_second(tmp_path) -> None:
                     assert (page.status_code, "loading" in page.text) == (503, True)
                 time.sleep(0.02)
             assert client.get("/").status_code == 200
+            early.request("GET", "/health")  # who came while the model loaded has not been cut off
+            with early.getresponse() as answer:
+                assert answer.status == 200
         assert set(seen) == {(503, "starting"), (200, "ready")}
-        early.request("GET", "/health")  # who came while the model loaded has not been cut off
-        with closing(early), early.getresponse() as answer:
-            assert answer.status == 200
 
 
 def test_tokens_can_be_counted(api, nano) -> None:
