@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from training.corpus import CorpusError
 from training.drill import FIRST_TOKEN, Tokens, disguise, drill
+from training.lesson import Lesson
 
 Indices = npt.NDArray[np.int64]
 
-DRILL = "drill"
-"""The pool that is made, not read: see `training.drill`."""
+DRILL, LESSON = "drill", "lesson"
+"""The pools that are made, not read: see `training.drill` and `training.lesson`."""
 
 COMMON_PART = 20
 """One in so many tokens, the most frequent, is never disguised: they make the text's grammar."""
@@ -46,17 +47,12 @@ class Batches:
         """Rows of length + 1 tokens from the pools in `folder`, in the shares of `mixture`.
 
         A pool of variants, such as "dialogues" for dialogues-0 and so on, is gone through one
-        variant after the other; the pool DRILL is made up of all tokens of the `vocabulary`.
+        variant after the other; DRILL is made up of all tokens of the `vocabulary`, LESSON of text.
         Of the rows of text a share is `disguised`. Raises CorpusError if a pool is missing or too
         small.
         """
         self._rows, self._disguised, self._seed = rows, disguised, seed
-        self._pools: list[_Drill | _Pool] = [
-            _Drill(vocabulary, length, seed)
-            if name == DRILL
-            else _Pool(folder, name, length, vocabulary, seed)
-            for name in mixture
-        ]
+        self._pools = [_pool(folder, name, length, vocabulary, seed) for name in mixture]
         self._shares = _whole_shares(np.array(list(mixture.values())))
         pools = np.repeat(np.arange(len(mixture)), self._shares)
         self._pattern = np.random.default_rng(seed).permutation(pools)
@@ -84,10 +80,10 @@ def sufficient(folder: Path, mixture: Mapping[str, float], length: int) -> dict[
     large = {
         name: share
         for name, share in mixture.items()
-        if name == DRILL
+        if name in (DRILL, LESSON)
         or all(len(np.load(path, mmap_mode="r")) > length for path in _files(folder, name))
     }
-    if not large.keys() - {DRILL}:
+    if not large.keys() - {DRILL, LESSON}:
         raise CorpusError(f"too little text: a row has {length} tokens, and no pool has as many")
     return large
 
@@ -100,6 +96,16 @@ def _files(folder: Path, name: str) -> list[Path]:
     if not files:
         raise CorpusError(f"no pool {name!r} in {folder}: prepare the data again")
     return files
+
+
+def _pool(
+    folder: Path, name: str, length: int, vocabulary: int, seed: int
+) -> _Drill | _Lesson | _Pool:
+    if name == DRILL:
+        return _Drill(vocabulary, length, seed)
+    if name == LESSON:
+        return _Lesson(folder / "tokenizer.model", length, seed)
+    return _Pool(folder, name, length, vocabulary, seed)
 
 
 class _Pool:
@@ -144,6 +150,13 @@ class _Drill:
 
     def disguised(self, row: Tokens, rng: np.random.Generator) -> Tokens:
         return row  # there is no text in it
+
+
+class _Lesson(Lesson):
+    """Talks to learn a reply of."""
+
+    def disguised(self, row: Tokens, rng: np.random.Generator) -> Tokens:
+        return row  # its words are what matters
 
 
 def window_starts(documents: Indices, total: int, length: int) -> Indices:

@@ -29,15 +29,20 @@ AFTER_SHARE = 0.4
 
 
 def troubled(rng: Random) -> Iterator[tuple[str, list[str]]]:
-    """(kind of preamble, turns) of talks that come to a trouble or to what sounds like one.
-
-    A trouble ends the talk, or is spoken of once more; no small talk follows it.
-    """
+    """(kind of preamble, turns) of talks: see `talk`."""
     for kind in KINDS:
         for _ in range(TALKS):
-            before = opening(kind, rng.randint(0, MOST_BEFORE), rng)
-            end = _trouble(kind, rng) if rng.random() < TROUBLE_SHARE else _harmless(kind, rng)
-            yield kind, [*before, *end]
+            yield kind, talk(kind, rng)
+
+
+def talk(kind: str, rng: Random) -> list[str]:
+    """The turns of a talk with a kind of machine, to a trouble or to what only sounds like one.
+
+    A trouble ends it, or is spoken of once more; no small talk follows.
+    """
+    before = opening(kind, rng.randint(0, MOST_BEFORE), rng)
+    end = _trouble(kind, rng) if rng.random() < TROUBLE_SHARE else _harmless(kind, rng)
+    return [*before, *end]
 
 
 def _trouble(kind: str, rng: Random) -> list[str]:

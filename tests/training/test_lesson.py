@@ -1,0 +1,84 @@
+"""The lesson: of talks in trouble the reply is learnt, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sentencepiece
+
+from training.batches import Batches
+from training.drill import Tokens, hidden
+from training.lesson import Lesson
+from training.tokenizer import END
+from training.trouble import HARMLESS, TROUBLES
+
+ROOT = Path(__file__).parents[2]
+NANO = ROOT / "assets" / "nano" / "tokenizer.model"
+WORDS = {word for e in (*TROUBLES, *HARMLESS) for word in e.get("words", e.get("acts", ["it"]))}
+
+
+def replies() -> set[str]:
+    """All that may be learnt."""
+    lines = [
+        line
+        for entry in TROUBLES
+        for part in ("replies", "questions")
+        for line in (*entry[part], *entry["after"][part])
+    ]
+    lines += [line for entry in HARMLESS for some in entry["replies"].values() for line in some]
+    return {line.format(x=word) for line in lines for word in WORDS}
+
+
+def spans(row: Tokens) -> list[list[int]]:
+    """The runs of tokens that are learnt, without a last one that may be cut."""
+    shown = np.flatnonzero(np.diff(np.concatenate([[0], row >= 0, [0]])))
+    return [row[a:b].tolist() for a, b in shown.reshape(-1, 2) if b < len(row)]
+
+
+@pytest.fixture
+def encoder() -> sentencepiece.SentencePieceProcessor:
+    return sentencepiece.SentencePieceProcessor(str(NANO))
+
+
+def test_what_is_learnt_is_a_reply_and_the_end(encoder) -> None:
+    lesson, known, kinds = Lesson(NANO, 1024, 0), replies(), set[bool]()
+    troubles = {line for e in TROUBLES for part in ("replies", "questions") for line in e[part]}
+    for number in range(20):
+        row = lesson.row(number)
+        assert row.shape == (1025,)
+        assert row.dtype == np.int32
+        for learnt in spans(row):
+            *reply, end = learnt
+            assert end == END
+            assert encoder.decode(reply).strip() in known
+            kinds.add(encoder.decode(reply).strip() in troubles)
+    assert kinds == {True, False}
+
+
+def test_it_is_read_as_the_app_and_as_the_other_text_put_it(encoder) -> None:
+    lesson = Lesson(NANO, 1024, 0)
+    read = "".join(
+        encoder.decode(np.where(row < 0, hidden(row), row).tolist())
+        for row in map(lesson.row, range(20))
+    )
+    assert "Cynic has a low opinion of mankind and an excellent vocabulary. User names" in read
+    assert "A conversation between a curious user and Grok" in read
+    assert "Human: " in read  # a label that none of the app's personas has
+    assert "What is a meeting?\nCynic: A gathering" in read  # its examples
+
+
+def test_a_row_is_made_from_its_number(encoder) -> None:
+    first, again = Lesson(NANO, 256, 0), Lesson(NANO, 256, 0)
+    rows = [first.row(number).tolist() for number in range(5)]
+    assert [again.row(number).tolist() for number in (4, 3, 2, 1, 0)] == rows[::-1]
+    assert len({tuple(row) for row in rows}) == 5
+
+
+@pytest.mark.parametrize("length", [16, 64])
+def test_a_short_row_keeps_the_reply(packed: Path, length: int) -> None:
+    batches = Batches(packed, {"lesson": 1}, rows=4, length=length, vocabulary=400, disguised=1)
+    batch = batches(0)
+    assert batch.shape == (4, length + 1)
+    assert (batch >= 0).any(axis=1).all()
