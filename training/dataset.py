@@ -28,7 +28,7 @@ from training.tokenizer import END, train_tokenizer
 WORK = Path(__file__).parent / "work"
 _MODULES = (
     *("asides", "corpus", "dataset", "definitions", "echoes", "english", "knowledge", "pasted"),
-    *("pools", "tales", "tokenizer", "transcripts", "trouble", "voices", "wit"),
+    *("pools", "tales", "tokenizer", "transcripts", "voices", "wit"),
 )
 CODE = [
     *(Path(__file__).parent / f"{name}.py" for name in _MODULES),

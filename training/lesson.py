@@ -1,4 +1,4 @@
-"""Rows of talks of which only the last reply is learnt: what somebody in trouble is told.
+"""Rows of talks of which only the last reply is learnt: what is said to somebody in trouble.
 
 In running text such a reply is a word in a hundred, and all that speaks for another one, such as a
 persona that jokes about every wish, outweighs it. Here all that is read before it is `hidden`. Half

@@ -3,7 +3,7 @@
 plain           conversations as lines `A: ...` and `B: ...`, as evaluation reads them
 dialogues-<n>   the same with varied labels, preambles and examples, a variant each
 wit-<n>         definitions, quips, tales, small talk, knowledge in conversations, a variant each
-rare-<n>        troubles and long texts in conversations, a variant each
+long-<n>        long texts that are put into conversations, a variant each
 prose           books
 held-<source>   the first turns of conversations held out, as `plain`
 held-prose      books held out
@@ -41,7 +41,6 @@ from training.transcripts import (
     transcript,
     variations,
 )
-from training.trouble import troubled
 from training.voices import voiced
 from training.wit import SHORT_TEXTS, witty_turns
 
@@ -100,13 +99,10 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
         echoing(Random(recipe.seed)),
         (("storyteller", turns) for turns in tales(Random(recipe.seed))),
     )
-    hard = chain(
-        troubled(Random(recipe.seed)),
-        pasted(texts, [turns for _, turns in talks], Random(recipe.seed)),
-    )
+    long = pasted(texts, [turns for _, turns in talks], Random(recipe.seed))
     lot, share = Random(recipe.seed), len(talks) / TALKS  # a small corpus is not to drown in them
-    witty, rare = (
-        [((kind,), turns) for kind, turns in some if lot.random() < share] for some in (made, hard)
+    witty, lengthy = (
+        [((kind,), turns) for kind, turns in some if lot.random() < share] for some in (made, long)
     )
     examples = defaultdict(list)
     for kinds, turns in talks:
@@ -126,7 +122,7 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
     for variant in range(recipe.variants):
         pools[f"dialogues-{variant}"] = partial(varied, talks, variant, voice=True)
         pools[f"wit-{variant}"] = partial(varied, witty, variant, voice=False)
-        pools[f"rare-{variant}"] = partial(varied, rare, variant, voice=False)
+        pools[f"long-{variant}"] = partial(varied, lengthy, variant, voice=False)
     pools["prose"] = partial(_books, texts, recipe.prose_megabytes, recipe.seed)
     for source in sorted({conversation.source for conversation in conversations}):
         pools[f"held-{source}"] = partial(_held_dialogues, conversations, source)

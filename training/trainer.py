@@ -57,9 +57,9 @@ class Phase:
 
 
 _DRILL = {"drill": 0.75, "plain": 0.10, "dialogues": 0.10, "wit": 0.05}
-_BROAD = {"plain": 0.26, "dialogues": 0.43, "wit": 0.22, "rare": 0.02, "prose": 0.03, "drill": 0.04}
-_TALK = {"plain": 0.23, "dialogues": 0.37, "wit": 0.30, "rare": 0.08, "drill": 0.02}
-_LAST = {"plain": 0.21, "dialogues": 0.25, "wit": 0.13, "rare": 0.04, "drill": 0.02, "lesson": 0.35}
+_BROAD = {"plain": 0.26, "dialogues": 0.45, "wit": 0.22, "prose": 0.03, "drill": 0.04}
+_TALK = {"plain": 0.21, "dialogues": 0.34, "wit": 0.30, "long": 0.03, "lesson": 0.10, "drill": 0.02}
+_LAST = {"plain": 0.28, "dialogues": 0.34, "wit": 0.20, "long": 0.04, "lesson": 0.12, "drill": 0.02}
 
 PHASES = (  # to look back is learnt first, the rest builds on it; short rows are quicker than long
     Phase(0.10, 1 / 4, 2048, _DRILL, 0.5),

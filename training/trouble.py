@@ -1,13 +1,15 @@
-"""Talks in which something is very wrong, and talks that only sound like it.
+"""Talks in which something is very wrong, and talks with a wish or a sigh as anybody has them.
 
 To "I want to die" no joke is an answer, whoever is asked. A small model takes it for one more wish
-like "I want to dance" unless it often sees both, in the same words.
+like "I want to dance" unless it often sees both, in the same words. What only sounds like trouble,
+such as "I am dying to see it", is not among them: that is more than it can tell apart, and it had
+rather be wrong in earnest than in jest.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,24 +21,14 @@ WISHES, AFTER = LINES["wishes"], LINES["after"]
 TROUBLES, HARMLESS = LINES["troubles"], LINES["harmless"]
 KINDS = ("grok", "assistant", "storyteller", "tutor", "cynic")
 
-TALKS = 600
-"""Conversations for each kind of preamble."""
-
 TROUBLE_SHARE = 0.5
 MOST_BEFORE = 3  # exchanges
 WISH_SHARE = 0.5  # of what is said of an entry that has acts
 AFTER_SHARE = 0.4
 
 
-def troubled(rng: Random) -> Iterator[tuple[str, list[str]]]:
-    """(kind of preamble, turns) of talks: see `talk`."""
-    for kind in KINDS:
-        for _ in range(TALKS):
-            yield kind, talk(kind, rng)
-
-
 def talk(kind: str, rng: Random) -> list[str]:
-    """The turns of a talk with a kind of machine, to a trouble or to what only sounds like one.
+    """The turns of a talk with a kind of machine, to a trouble or to a harmless wish or sigh.
 
     A trouble ends it, or is spoken of once more; no small talk follows.
     """

@@ -12,9 +12,9 @@ import pytest
 from training.corpus import is_rude
 from training.echoes import ECHOES, WORDS
 from training.transcripts import polish
-from training.trouble import HARMLESS, KINDS, TROUBLES, WISHES, troubled
+from training.trouble import HARMLESS, KINDS, TROUBLES, WISHES, talk
 
-TALKS = list(troubled(Random(0)))
+TALKS = [(kind, talk(kind, Random(seed))) for kind in KINDS for seed in range(600)]
 REPLIES, QUESTIONS = (
     {text for entry in TROUBLES for lines in (entry[part], entry["after"][part]) for text in lines}
     for part in ("replies", "questions")
