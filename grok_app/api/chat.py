@@ -86,7 +86,8 @@ class Answering:
             raise ApiError(
                 400,
                 f"the {count} messages are longer than the context of {self._engine.context} "
-                f"tokens, of which {prompt.room} are kept free for the reply: leave out the oldest",
+                f"tokens, of which {prompt.room} are kept free for the reply: leave out the oldest "
+                f"{prompt.dropped}",
                 "context_length_exceeded",
                 "messages",
             )
@@ -144,6 +145,8 @@ class Answering:
         persona, messages = self._persona, self._body.messages
         if messages[0].role == "system":
             persona, messages = _told(persona, messages[0].text), messages[1:]
+        if not messages:
+            raise ApiError(400, "a system message alone: add one of the user's", param="messages")
         if any(message.role == "system" for message in messages):
             raise ApiError(400, "a system message can only stand first", param="messages")
         count, context = lambda text: len(self._tokenizer.encode(text)), self._engine.context

@@ -15,7 +15,7 @@ from grok_app.errors import ContextExceeded, EngineBusy, EngineFailed, GrokError
 
 _RETRY_SECONDS = "2"  # a slot is free again after about a reply
 _ADVICE = {  # for what the framework refuses by itself
-    400: "send JSON in UTF-8",
+    400: "send JSON in UTF-8, not compressed and not too deep",
     404: "all there is is described at /v1/openapi.json",
     405: "all there is is described at /v1/openapi.json",
 }

@@ -95,7 +95,7 @@ def build_prompt(
             advice = "shorten the message or lower the reply's length"
         raise ContextExceeded(
             f"the message and the persona's preamble have {used} tokens; with {room} kept free for "
-            f"the reply, {context} fit: {advice}"
+            f"the reply, {context - room} fit: {advice}"
         )
     while start > 0 and used + counts[start - 1] + room <= context:
         start -= 1

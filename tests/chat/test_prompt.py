@@ -145,7 +145,7 @@ def test_a_message_longer_than_the_context_is_refused() -> None:
 
 def test_a_shorter_reply_is_advised_only_where_it_helps() -> None:
     alone = build_prompt(GROK, [user("word " * 100)], count, 10_000, 10).tokens
-    with pytest.raises(ContextExceeded, match=r"or lower the reply's length$"):
+    with pytest.raises(ContextExceeded, match=rf"{alone - 5} fit: .*lower the reply's length$"):
         build_prompt(GROK, [user("word " * 100)], count, alone + 5, 10)
     build_prompt(GROK, [user("word " * 100)], count, alone + 5, 5)
     with pytest.raises(ContextExceeded, match=r"shorten the message$"):
