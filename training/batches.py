@@ -67,9 +67,12 @@ class Batches:
         cycle, place = divmod(number, CYCLE)
         pool = self._pattern[place]
         before = int(np.count_nonzero(self._pattern[:place] == pool))
-        row = self._pools[pool].row(cycle * int(self._shares[pool]) + before)
+        source = self._pools[pool]
+        row = source.row(cycle * int(self._shares[pool]) + before)
         rng = np.random.default_rng((self._seed, number))
-        return self._pools[pool].disguised(row, rng) if rng.random() < self._disguised else row
+        if isinstance(source, _Pool) and rng.random() < self._disguised:
+            return source.disguised(row, rng)
+        return row
 
 
 def sufficient(folder: Path, mixture: Mapping[str, float], length: int) -> dict[str, float]:
@@ -100,11 +103,11 @@ def _files(folder: Path, name: str) -> list[Path]:
 
 def _pool(
     folder: Path, name: str, length: int, vocabulary: int, seed: int
-) -> _Drill | _Lesson | _Pool:
+) -> _Drill | Lesson | _Pool:
     if name == DRILL:
         return _Drill(vocabulary, length, seed)
     if name == LESSON:
-        return _Lesson(folder / "tokenizer.model", length, seed)
+        return Lesson(folder / "tokenizer.model", length, seed)
     return _Pool(folder, name, length, vocabulary, seed)
 
 
@@ -147,16 +150,6 @@ class _Drill:
     def row(self, number: int) -> Tokens:
         rng = np.random.default_rng((self._seed, crc32(DRILL.encode()), number))
         return drill(self._vocabulary, self._length, rng)
-
-    def disguised(self, row: Tokens, rng: np.random.Generator) -> Tokens:
-        return row  # there is no text in it
-
-
-class _Lesson(Lesson):
-    """Talks to learn a reply of."""
-
-    def disguised(self, row: Tokens, rng: np.random.Generator) -> Tokens:
-        return row  # its words are what matters
 
 
 def window_starts(documents: Indices, total: int, length: int) -> Indices:

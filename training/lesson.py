@@ -23,7 +23,7 @@ from training.trouble import KINDS, talk
 PROMPTS = Path(__file__).parent.parent / "prompts"
 SHIPPED_SHARE = 0.5
 EXAMPLES = 3  # exchanges, at most
-ROOM = 4096  # tokens of a prompt: nothing of it is dropped
+ENOUGH = 100_000  # characters of a prompt: nothing of it is dropped
 
 
 class Lesson:
@@ -50,7 +50,7 @@ class Lesson:
             (text,) = variations(turns, (kind,), examples, rng, voice=False)
             return text
         told = [Turn("assistant" if at % 2 else "user", text) for at, text in enumerate(turns)]
-        prompt = build_prompt(self._personas[kind], told[:-1], len, ROOM * ROOM, ROOM)
+        prompt = build_prompt(self._personas[kind], told[:-1], len, ENOUGH, 1)
         return f"{prompt.text} {turns[-1]}\n"
 
     def _taught(self, document: str) -> list[int]:
