@@ -5,27 +5,20 @@ Its figures on held-out text are in its card; a model that fails here is not to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
-from itertools import product
 from statistics import mean
 
 import pytest
 
 from bench.looking_back import named, spelled
-from grok_app import Engine
-from grok_app.chat import Persona, Turn, build_prompt, load_personas
+from grok_app.chat import load_personas
 from tests.app_process import ROOT
 from training.evaluate import bits_per_byte
 from training.facts import right_facts
-from training.replies import shows_label
+from training.replies import replies_of, shows_label
 from training.scoring import Scorer
 from training.transcripts import transcript
 
 PERSONAS = [persona for persona in load_personas(ROOT / "prompts") if persona.labels]
-SEEDS = range(3)
-
 OPENINGS = [
     "Good morning! How are you?",
     "What did you do on the weekend?",
@@ -57,38 +50,13 @@ TALKS = [
 ]
 
 
-def said(nano: Engine, persona: Persona, turns: Sequence[str], seed: int) -> str:
-    """The reply that a reader of the page would see."""
-    tokenizer = nano.tokenizer
-    assert tokenizer
-    told = [Turn("assistant" if at % 2 else "user", text) for at, text in enumerate(turns)]
-    longest = persona.sampling.max_tokens
-    prompt = build_prompt(
-        persona, told, lambda text: len(tokenizer.encode(text)), nano.context, longest
-    )
-    settings = asdict(replace(persona.sampling, max_tokens=prompt.room))
-    pieces = nano.generate(prompt.text, stop=persona.stops, seed=seed, **settings)
-    return "".join(piece.text for piece in pieces).strip()
-
-
-def replies(
-    nano: Engine, persona: Persona, messages: Sequence[str], before: Sequence[str]
-) -> list[tuple[str, str]]:
-    """Each message with its reply, some seeds each."""
-    asked = list(product(messages, SEEDS))
-    with ThreadPoolExecutor(nano.slots) as pool:
-        made = pool.map(lambda one: said(nano, persona, [*before, one[0]], one[1]), asked)
-        return [(message, reply) for (message, _), reply in zip(asked, made, strict=True)]
-
-
 @pytest.mark.parametrize("persona", PERSONAS, ids=lambda persona: persona.slug)
 @pytest.mark.parametrize("before", [(), SMALL_TALK], ids=["at once", "in a talk"])
 def test_a_reply_ends_by_itself_and_shows_no_label(nano, persona, before) -> None:
-    made = replies(nano, persona, OPENINGS, before)
-    assert all(reply for _, reply in made)
-    labelled = [one for one in made if shows_label(one[1], persona)]
-    assert not labelled
-    long = [one for one in made if len(one[1].split()) > 60]
+    made = [reply.text for reply in replies_of(nano, persona, OPENINGS * 3, before)]
+    assert all(made)
+    assert not [text for text in made if shows_label(text, persona)]
+    long = [text for text in made if len(text.split()) > 60]
     assert len(long) <= 0.05 * len(made), long
 
 

@@ -74,19 +74,24 @@ def openings(talks: Talks) -> list[str]:
     return rng.sample(chosen, len(chosen))
 
 
-def replies_of(engine: Engine, persona: Persona, texts: Sequence[str]) -> list[Reply]:
-    """The persona's replies to the openings, as many at once as the engine has slots."""
+def replies_of(
+    engine: Engine, persona: Persona, texts: Sequence[str], before: Sequence[str] = ()
+) -> list[Reply]:
+    """The persona's replies to the texts, each after the turns `before`; as many at once as the
+    engine has slots."""
     with ThreadPoolExecutor(engine.slots) as pool:
-        asked = pool.map(lambda at: _reply(engine, persona, texts[at], at), range(len(texts)))
+        asked = pool.map(
+            lambda at: _reply(engine, persona, (*before, texts[at]), at), range(len(texts))
+        )
         return list(tqdm(asked, persona.name, len(texts), unit=" replies", leave=False))
 
 
-def _reply(engine: Engine, persona: Persona, opening: str, seed: int) -> Reply:
+def _reply(engine: Engine, persona: Persona, turns: Sequence[str], seed: int) -> Reply:
     tokenizer = engine.tokenizer
     assert tokenizer is not None
     prompt = build_prompt(
         persona,
-        [Turn("user", opening)],
+        [Turn("assistant" if at % 2 else "user", text) for at, text in enumerate(turns)],
         lambda text: len(tokenizer.encode(text)),
         engine.context,
         persona.sampling.max_tokens,
