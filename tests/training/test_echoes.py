@@ -8,9 +8,8 @@ from random import Random
 import pytest
 
 from tests.training.echoed import echoes, filled, words_of
-from training.corpus import is_rude
+from tests.training.fit import assert_fit
 from training.echoes import ECHOES, KINDS, WORDS, draw_word, echo, echoing
-from training.transcripts import polish
 
 
 @pytest.mark.parametrize("entry", ECHOES, ids=lambda entry: entry["asks"][0])
@@ -20,12 +19,7 @@ def test_every_reply_to_every_word_is_fit_to_be_one(entry) -> None:
         for line in lines:
             for word in words_of(entry):
                 text = filled(line, word)
-                assert text.isascii()
-                assert polish(text) == text
-                assert text[0].isupper()
-                assert text[-1] in ".!?"
-                assert len(text) <= 140
-                assert not is_rude(text)
+                assert_fit(text)
                 assert kind != "tutor" or text.endswith("?")
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from training.corpus import is_rude
+from tests.training.fit import assert_fit
 from training.pasted import CHARACTERS, LINES, pasted
-from training.transcripts import polish
 
 PAGES = ["\n\n".join(f"Then the {n} wolves ran on over the snow." for n in range(200))] * 3
 TALKS = [[f"I have {n} cats.", f"Do you feed all {n} of them?"] * 20 for n in range(2, 9)]
@@ -51,9 +50,5 @@ def test_a_corpus_may_have_no_books() -> None:
 def test_every_line_is_fit_to_be_a_reply() -> None:
     for kind, lines in LINES["replies"].items():
         for text in lines:
-            assert text.isascii()
-            assert polish(text) == text
-            assert text[-1] in ".!?"
-            assert len(text) <= 140
-            assert not is_rude(text)
+            assert_fit(text)
             assert text.endswith("?") or kind != "tutor"

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from training.corpus import is_rude
+from tests.training.fit import assert_fit
 from training.echoes import ECHOES, WORDS
-from training.transcripts import polish
 from training.trouble import HARMLESS, KINDS, TROUBLES, WISHES, talk
 
 TALKS = [(kind, talk(kind, Random(seed))) for kind in KINDS for seed in range(600)]
@@ -34,12 +33,7 @@ def test_every_line_is_fit_to_be_a_reply() -> None:
         assert set(entry["replies"]) == set(KINDS)
         lines += [text for said in entry["replies"].values() for text in filled(entry, said)]
     for text in lines:
-        assert text.isascii()
-        assert polish(text) == text
-        assert text[0].isupper()
-        assert text[-1] in ".!?"
-        assert len(text) <= 140
-        assert not is_rude(text)
+        assert_fit(text)
 
 
 def test_a_tutor_only_asks() -> None:
