@@ -20,7 +20,7 @@ from grok_app.api.replies import begin, pieces
 from grok_app.api.schemas import Completion, CompletionChoice, CompletionRequest, Usage
 from grok_app.api.service import Service
 from grok_app.api.stream import EventStream
-from grok_app.errors import ContextExceeded
+from grok_app.errors import ContextExceeded, RequestError
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
@@ -40,7 +40,7 @@ def add_completions(app: FastAPI, service: Service) -> None:
         engine = service.engine
         service.check_model(body.model)
         check_stream(body)
-        check_choices(engine, len(body.prompts) * (body.n or 1))
+        check_choices(engine, body.n or 1, len(body.prompts))
         completing = Completing(service, body)
         await to_thread.run_sync(completing.read)
         if body.echo and body.logprobs is not None:
@@ -74,7 +74,7 @@ class Completing:
         """Turns the prompts into tokens.
 
         Raises:
-            RequestError: a prompt is no text that can be read, or too long.
+            ApiError: a prompt is no text that can be read, or too long.
         """
         self.prompts = [_tokens(self._engine, prompt) for prompt in self._body.prompts]
 
@@ -150,7 +150,10 @@ class Completing:
 
 
 def _tokens(engine: Engine, prompt: str | Sequence[int]) -> list[int]:
-    ids = engine.encode(prompt)
+    try:
+        ids = engine.encode(prompt)
+    except RequestError as error:
+        raise ApiError(400, f"prompt: {error}", param="prompt") from None
     if len(ids) > engine.context:
         raise ApiError(
             400,

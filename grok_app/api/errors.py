@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -121,13 +121,22 @@ def _invalid(error: RequestValidationError) -> ApiError:
     _, *path = found[0]["loc"]
     if not path:
         return ApiError(400, f"the body: {found[0]['msg']}; send JSON as application/json")
-    param = str(path[0])
-    about = [one for one in found if one["loc"][1:2] == (path[0],)]
+    param, place = str(path[0]), _place(path)
+    about = [one for one in found if _place(one["loc"][1:]) == place]
     for one in about:  # what else was expected in its place does not matter then
         if one["type"] == UNSUPPORTED:
-            return ApiError(400, f"{param}: {one['msg']}", "unsupported_parameter", param)
+            return ApiError(400, f"{place}: {one['msg']}", "unsupported_parameter", param)
     if about[0]["type"] == "extra_forbidden":
         name = ".".join(map(str, path))
         return ApiError(400, f"{name} is not supported here", "unsupported_parameter", param)
     expected = "; or ".join(dict.fromkeys(one["msg"] for one in about))
-    return ApiError(400, f"{param}: {expected}", param=param)
+    return ApiError(400, f"{place}: {expected}", param=param)
+
+
+def _place(path: Sequence[str | int]) -> str:
+    """The field, and of a list of objects which one and what of it. What lies deeper in a path
+    may be the name of a type."""
+    field, *rest = path
+    if not rest or not isinstance(rest[0], int):
+        return str(field)
+    return ".".join([f"{field}[{rest[0]}]", *map(str, rest[1:2])])

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 MOST_CHOICES = 64
 
 
-def check_choices(engine: Engine, choices: int) -> None:
+def check_choices(engine: Engine, n: int, prompts: int = 1) -> None:
     """Raises ApiError for more replies at once than may ever be served together."""
-    most = min(MOST_CHOICES, engine.slots + engine.queue)
+    most, choices = min(MOST_CHOICES, engine.slots + engine.queue), prompts * n
     if choices > most:
         message = f"{choices} replies are asked for, prompts times n; at most {most} can be"
-        raise ApiError(400, message, param="n")
+        raise ApiError(400, message, param="prompt" if prompts > most else "n")
 
 
 def check_stream(body: Asked) -> None:

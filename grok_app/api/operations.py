@@ -17,6 +17,7 @@ def add_operations(app: FastAPI, service: Service) -> None:
     registry = CollectorRegistry()
     registry.register(EngineCollector(service))
 
+    @app.head("/health", include_in_schema=False)
     @app.get(
         "/health", operation_id="health", response_model=Health, responses={503: {"model": Health}}
     )

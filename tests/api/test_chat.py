@@ -132,7 +132,23 @@ def test_a_picture_is_refused_as_such(api) -> None:
     parts = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {}}]
     asked = [{"role": "user", "content": parts}]
     message = api.post("/v1/chat/completions", messages=asked).json()["error"]["message"]
-    assert message == "messages: 'image_url' is not supported here; the model reads 'text' only"
+    there_is = "'image_url' is not supported here; the model reads 'text' only"
+    assert message == f"messages[0].content: {there_is}"
+
+
+@pytest.mark.parametrize(
+    ("message", "place"),
+    [
+        (USER | {"content": None}, "messages[1].content: "),
+        ({"role": "user"}, "messages[1].content: "),
+        ({"role": "tool", "content": "x"}, "messages[1].role: "),
+        ("Hi", "messages[1]: "),
+    ],
+    ids=["no text", "no content", "a role", "no object"],
+)
+def test_the_message_at_fault_is_named(api, message, place) -> None:
+    response = api.post("/v1/chat/completions", messages=[USER, message])
+    assert response.json()["error"]["message"].startswith(place)
 
 
 def test_an_unknown_persona_is_not_found(api) -> None:
