@@ -24,6 +24,7 @@ from tqdm import tqdm
 from training.corpus import DIALOGUES, PROSE
 from training.pools import Recipe, document_pools, sample_documents
 from training.tokenizer import END, train_tokenizer
+from training.trouble import FILE as TROUBLE
 
 WORK = Path(__file__).parent / "work"
 _MODULES = (
@@ -32,9 +33,9 @@ _MODULES = (
 )
 CODE = [
     *(Path(__file__).parent / f"{name}.py" for name in _MODULES),
-    *sorted((Path(__file__).parent / "lines").glob("*.toml")),
+    *sorted(set((Path(__file__).parent / "lines").glob("*.toml")) - {TROUBLE}),
 ]
-"""The files that decide what the tokens are."""
+"""The files that decide what the tokens are: not those of rows that are made as they are drawn."""
 
 
 def prepare(corpus: Path, recipe: Recipe, work: Path = WORK, tokenizer: Path | None = None) -> Path:

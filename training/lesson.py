@@ -1,8 +1,10 @@
-"""Rows of talks of which only the last reply is learnt: what is said to somebody in trouble.
+"""Rows of talks of which only the replies are learnt: what is said to somebody in trouble.
 
 In running text such a reply is a word in a hundred, and all that speaks for another one, such as a
-persona that jokes about every wish, outweighs it. Here all that is read before it is `hidden`. Half
-of the talks are put as the app puts them, under the personas that are shipped.
+persona that jokes about every wish, outweighs it. Here preamble, examples and what is replied to
+are `hidden`: they are read, no more. Half of the talks are put as the app puts them, under the
+personas that are shipped, so what is said in small talk is learnt as well: or under these personas
+the model would know nothing but troubles.
 """
 
 from __future__ import annotations
@@ -36,28 +38,35 @@ class Lesson:
         self._length, self._seed = length, seed
 
     def row(self, number: int) -> Tokens:
-        """int32 [length + 1], `hidden` but for replies."""
+        """int32 [length + 1], `hidden` but for replies; its end is a talk's, where they stand."""
         rng, row = Random(f"{self._seed} {number}"), list[int]()
         while len(row) <= self._length:
-            row += self._taught(self._document(rng))
-        return np.array(row[: self._length + 1], np.int32)
+            row += self._taught(*self._document(rng))
+        return np.array(row[-(self._length + 1) :], np.int32)
 
-    def _document(self, rng: Random) -> str:
+    def _document(self, rng: Random) -> tuple[str, int]:
+        """A talk, a line a turn, and how many replies at its end are none of an example."""
         kind = rng.choice(KINDS)
         turns = talk(kind, rng)
+        replies = len(turns) // 2
         if rng.random() >= SHIPPED_SHARE:
             examples = {kind: [opening(kind, EXAMPLES, rng)]}
             (text,) = variations(turns, (kind,), examples, rng, voice=False)
-            return text
+            return text, replies
         told = [Turn("assistant" if at % 2 else "user", text) for at, text in enumerate(turns)]
         prompt = build_prompt(self._personas[kind], told[:-1], len, ENOUGH, 1)
-        return f"{prompt.text} {turns[-1]}\n"
+        return f"{prompt.text} {turns[-1]}\n", replies
 
-    def _taught(self, document: str) -> list[int]:
-        """The document's last tokens; of its last line what stands after the label is learnt."""
-        start = document.rindex("\n", 0, -1) if "\n" in document[:-1] else 0
-        label_end = document.index(":", start) + 1
-        before = self._encode(document[:label_end])
-        learnt = [*self._encode(document)[len(before) :], END]
-        too_many = max(0, len(before) + len(learnt) - (self._length + 1))
-        return [*hidden(np.array(before, np.int32))[too_many:].tolist(), *learnt]
+    def _taught(self, document: str, replies: int) -> list[int]:
+        """The document's tokens and the end of text. Of the last lines every second is learnt, from
+        behind its label."""
+        tokens = hidden(np.array([*self._encode(document), END], np.int32))
+        lines = document.splitlines(keepends=True)
+        for line in range(len(lines) - 2 * replies + 1, len(lines), 2):
+            before = "".join(lines[:line])
+            label, _, _ = lines[line].partition(":")
+            first = len(self._encode(f"{before}{label}:"))
+            last = len(self._encode(before + lines[line]))
+            tokens[first:last] = hidden(tokens[first:last])
+        tokens[-1] = END
+        return tokens.tolist()

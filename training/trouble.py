@@ -16,25 +16,31 @@ from typing import Any
 
 from training.asides import opening
 
-LINES = tomllib.loads((Path(__file__).parent / "lines" / "trouble.toml").read_text("utf-8"))
+FILE = Path(__file__).parent / "lines" / "trouble.toml"
+LINES = tomllib.loads(FILE.read_text("utf-8"))
 WISHES, AFTER = LINES["wishes"], LINES["after"]
 TROUBLES, HARMLESS = LINES["troubles"], LINES["harmless"]
 KINDS = ("grok", "assistant", "storyteller", "tutor", "cynic")
 
-TROUBLE_SHARE = 0.5
 MOST_BEFORE = 3  # exchanges
+HARMLESS_SHARE = 0.5  # of the talks; all that have no trouble
+TROUBLE_SHARE = 0.7
 WISH_SHARE = 0.5  # of what is said of an entry that has acts
 AFTER_SHARE = 0.4
 
 
 def talk(kind: str, rng: Random) -> list[str]:
-    """The turns of a talk with a kind of machine, to a trouble or to a harmless wish or sigh.
+    """The turns of a talk with a kind of machine, from small talk to a wish or a sigh, to a trouble
+    or to both.
 
     A trouble ends it, or is spoken of once more; no small talk follows.
     """
-    before = opening(kind, rng.randint(0, MOST_BEFORE), rng)
-    end = _trouble(kind, rng) if rng.random() < TROUBLE_SHARE else _harmless(kind, rng)
-    return [*before, *end]
+    turns = opening(kind, rng.randint(0, MOST_BEFORE), rng)
+    grave = rng.random() < TROUBLE_SHARE
+    if not grave or rng.random() < HARMLESS_SHARE:
+        entry = _drawn(HARMLESS, rng)
+        turns += _exchange(entry, entry["replies"][kind], rng)
+    return turns + _trouble(kind, rng) if grave else turns
 
 
 def _trouble(kind: str, rng: Random) -> list[str]:
@@ -44,11 +50,6 @@ def _trouble(kind: str, rng: Random) -> list[str]:
     if rng.random() < AFTER_SHARE:
         turns += [rng.choice(AFTER), rng.choice(entry["after"][part])]
     return turns
-
-
-def _harmless(kind: str, rng: Random) -> list[str]:
-    entry = _drawn(HARMLESS, rng)
-    return _exchange(entry, entry["replies"][kind], rng)
 
 
 def _drawn(entries: Sequence[Mapping[str, Any]], rng: Random) -> Mapping[str, Any]:

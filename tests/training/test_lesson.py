@@ -1,7 +1,8 @@
-"""The lesson: of talks in trouble the reply is learnt, and nothing else."""
+"""The lesson: of talks that come to a trouble the replies are learnt, and nothing else."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ WORDS = {word for e in (*TROUBLES, *HARMLESS) for word in e.get("words", e.get("
 
 
 def replies() -> set[str]:
-    """All that may be learnt."""
+    """What is said to troubles and to what is harmless."""
     lines = [
         line
         for entry in TROUBLES
@@ -32,9 +33,9 @@ def replies() -> set[str]:
 
 
 def spans(row: Tokens) -> list[list[int]]:
-    """The runs of tokens that are learnt, without a last one that may be cut."""
+    """The runs of tokens that are learnt, without a first one that may be cut."""
     shown = np.flatnonzero(np.diff(np.concatenate([[0], row >= 0, [0]])))
-    return [row[a:b].tolist() for a, b in shown.reshape(-1, 2) if b < len(row)]
+    return [row[a:b].tolist() for a, b in shown.reshape(-1, 2) if a > 0]
 
 
 @pytest.fixture
@@ -42,19 +43,26 @@ def encoder() -> sentencepiece.SentencePieceProcessor:
     return sentencepiece.SentencePieceProcessor(str(NANO))
 
 
-def test_what_is_learnt_is_a_reply_and_the_end(encoder) -> None:
-    lesson, known, kinds = Lesson(NANO, 1024, 0), replies(), set[bool]()
-    troubles = {line for e in TROUBLES for part in ("replies", "questions") for line in e[part]}
+def test_what_is_learnt_is_every_reply_but_the_examples(encoder) -> None:
+    """To the end of its line, where a talk's next line or its end follows."""
+    known, counts, examples = replies(), set[int](), 0
     for number in range(20):
-        row = lesson.row(number)
+        row = Lesson(NANO, 1024, 0).row(number)
         assert row.shape == (1025,)
         assert row.dtype == np.int32
-        for learnt in spans(row):
-            *reply, end = learnt
-            assert end == END
-            assert encoder.decode(reply).strip() in known
-            kinds.add(encoder.decode(reply).strip() in troubles)
-    assert kinds == {True, False}
+        assert row[-1] == END
+        for start, end in pairwise(np.flatnonzero(row == END)):
+            talk = row[start + 1 : end]
+            lines = encoder.decode(np.where(talk < 0, hidden(talk), talk).tolist()).splitlines()
+            learnt = [encoder.decode(tokens) for tokens in spans(talk)]
+            assert all(text.endswith("\n") for text in learnt)
+            said = [line.partition(": ")[2] for line in lines[-2 * len(learnt) :][1::2]]
+            assert [text.strip() for text in learnt] == said
+            assert said[-1] in known
+            counts.add(len(learnt))
+            examples += len(lines) > 2 * len(learnt) + 2
+    assert counts >= {1, 2, 3, 4}
+    assert examples
 
 
 def test_it_is_read_as_the_app_and_as_the_other_text_put_it(encoder) -> None:

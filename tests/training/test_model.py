@@ -42,7 +42,7 @@ def test_every_parameter_has_a_finite_gradient() -> None:
         assert np.any(gradient), path
 
 
-def test_what_is_hidden_is_read_but_not_learnt() -> None:
+def test_what_is_hidden_is_read_but_not_learnt_and_each_row_counts_the_same() -> None:
     params, batch = random_parameters(TINY), np.asarray(TOKENS).copy()
     batch[0, 0] = hidden(batch[0, 0])
     batch[1, 20:] = hidden(batch[1, 20:])
@@ -50,8 +50,11 @@ def test_what_is_hidden_is_read_but_not_learnt() -> None:
     picked = jnp.take_along_axis(jax.nn.log_softmax(logits), TOKENS[:, 1:, None], axis=-1)
     measure = jax.jit(lambda params, batch: loss(params, TINY, batch))
     total, parts = measure(params, batch)
-    expected = -np.asarray(picked)[batch[:, 1:] >= 0].mean()
-    assert float(parts["loss"]) == pytest.approx(expected, rel=1e-5)
+    of_rows = [
+        -row[learnt].mean()
+        for row, learnt in zip(np.asarray(picked)[..., 0], batch[:, 1:] >= 0, strict=True)
+    ]
+    assert float(parts["loss"]) == pytest.approx(np.mean(of_rows), rel=1e-5)
     batch[1, -1:] = hidden(np.array([3], np.int32))  # another one, which is a target only
     assert float(measure(params, batch)[0]) == float(total)
 

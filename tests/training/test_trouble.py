@@ -58,10 +58,10 @@ def test_nothing_is_both_a_trouble_and_harmless() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_trouble_is_answered_in_earnest_to_the_end(kind: str) -> None:
-    """And as many talks only sound like one, in the same words."""
+    """And no other talk is, nor what comes before it."""
     talks = [turns for of, turns in TALKS if of == kind]
     grave = [turns for turns in talks if GRAVE & set(turns)]
-    assert 0.4 < len(grave) / len(talks) < 0.6
+    assert 0.65 < len(grave) / len(talks) < 0.75
     for turns in grave:
         first = min(at for at, turn in enumerate(turns) if turn in GRAVE)
         assert first % 2 == 1
@@ -69,7 +69,7 @@ def test_a_trouble_is_answered_in_earnest_to_the_end(kind: str) -> None:
         assert all(turn.endswith("?") for turn in turns[first::2]) or kind != "tutor"
     lengths = {len(turns) for turns in grave}
     assert 2 in lengths  # at once
-    assert max(lengths) > 4  # after other talk
+    assert max(lengths) > 6  # after other talk
 
 
 def test_wishes_come_in_the_same_words() -> None:
