@@ -24,18 +24,18 @@ from tqdm import tqdm
 from training.corpus import DIALOGUES, PROSE
 from training.pools import Recipe, document_pools, sample_documents
 from training.tokenizer import END, train_tokenizer
-from training.trouble import FILE as TROUBLE
 
 WORK = Path(__file__).parent / "work"
 _MODULES = (
     *("asides", "corpus", "dataset", "definitions", "echoes", "english", "knowledge", "pasted"),
     *("pools", "tales", "tokenizer", "transcripts", "voices", "wit"),
 )
+_LINES = (Path(__file__).parent / "lines").glob("*.toml")
 CODE = [
     *(Path(__file__).parent / f"{name}.py" for name in _MODULES),
-    *sorted(set((Path(__file__).parent / "lines").glob("*.toml")) - {TROUBLE}),
+    *sorted(path for path in _LINES if path.stem != "trouble"),  # that is not packed
 ]
-"""The files that decide what the tokens are: not those of rows that are made as they are drawn."""
+"""The files that decide what the tokens are."""
 
 
 def prepare(corpus: Path, recipe: Recipe, work: Path = WORK, tokenizer: Path | None = None) -> Path:

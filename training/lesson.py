@@ -1,10 +1,10 @@
-"""Rows of talks of which only the replies are learnt: what is said to somebody in trouble.
+"""Rows of talks of which only the replies are learnt, most of them to somebody in trouble.
 
 In running text such a reply is a word in a hundred, and all that speaks for another one, such as a
 persona that jokes about every wish, outweighs it. Here preamble, examples and what is replied to
 are `hidden`: they are read, no more. Half of the talks are put as the app puts them, under the
-personas that are shipped, so what is said in small talk is learnt as well: or under these personas
-the model would know nothing but troubles.
+personas that are shipped. Small talk is learnt as well, for the model would else know nothing but
+troubles under these personas.
 """
 
 from __future__ import annotations
@@ -38,11 +38,17 @@ class Lesson:
         self._length, self._seed = length, seed
 
     def row(self, number: int) -> Tokens:
-        """int32 [length + 1], `hidden` but for replies; its end is a talk's, where they stand."""
-        rng, row = Random(f"{self._seed} {number}"), list[int]()
-        while len(row) <= self._length:
-            row += self._taught(*self._document(rng))
-        return np.array(row[-(self._length + 1) :], np.int32)
+        """int32 [length + 1], `hidden` but for replies. It ends where a talk does, and the talk
+        that its beginning cuts is hidden, unless it is the only one: a reply is not learnt without
+        what it replies to."""
+        rng = Random(f"{self._seed} {number}")
+        row = self._taught(*self._document(rng))
+        while row.size <= self._length:
+            before = self._taught(*self._document(rng))
+            if row.size + before.size > self._length + 1:
+                before = np.minimum(before, hidden(before))
+            row = np.concatenate([before, row])
+        return row[-(self._length + 1) :]
 
     def _document(self, rng: Random) -> tuple[str, int]:
         """A talk, a line a turn, and how many replies at its end are none of an example."""
@@ -57,7 +63,7 @@ class Lesson:
         prompt = build_prompt(self._personas[kind], told[:-1], len, ENOUGH, 1)
         return f"{prompt.text} {turns[-1]}\n", replies
 
-    def _taught(self, document: str, replies: int) -> list[int]:
+    def _taught(self, document: str, replies: int) -> Tokens:
         """The document's tokens and the end of text. Of the last lines every second is learnt, from
         behind its label."""
         tokens = hidden(np.array([*self._encode(document), END], np.int32))
@@ -69,4 +75,4 @@ class Lesson:
             last = len(self._encode(before + lines[line]))
             tokens[first:last] = hidden(tokens[first:last])
         tokens[-1] = END
-        return tokens.tolist()
+        return tokens

@@ -48,13 +48,14 @@ def loss(params: Any, config: GrokConfig, batch: Array) -> tuple[Array, dict[str
     Returns:
         the loss, and its parts worth watching: "loss", the mean over the rows of the mean
         cross-entropy in nats of a row's tokens that are not hidden, and "balance", see `imbalance`.
-        So each row counts the same, were only a reply of it learnt. A row all hidden makes it NaN.
+        So each row counts the same, were only a reply of it learnt; a row all hidden does not.
     """
     tokens, foretold = jnp.where(batch < 0, ~batch, batch), batch[:, 1:] >= 0
     logits, routing = logits_of(params, config, tokens[:, :-1])
     top = jax.nn.logsumexp(logits, axis=-1)
     picked = jnp.take_along_axis(logits, tokens[:, 1:, None], axis=-1)[..., 0]
-    entropy = jnp.mean(jnp.mean(top - picked, axis=1, where=foretold))
+    of_rows = jnp.sum(top - picked, axis=1, where=foretold) / jnp.maximum(foretold.sum(axis=1), 1)
+    entropy = jnp.sum(of_rows) / jnp.maximum(foretold.any(axis=1).sum(), 1)
     balance = jnp.mean(jnp.stack([imbalance(*layer) for layer in routing]))
     total = entropy + BALANCE * balance + DRIFT * jnp.mean(top**2)
     return total, {"loss": entropy, "balance": balance}

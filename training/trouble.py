@@ -16,15 +16,14 @@ from typing import Any
 
 from training.asides import opening
 
-FILE = Path(__file__).parent / "lines" / "trouble.toml"
-LINES = tomllib.loads(FILE.read_text("utf-8"))
+LINES = tomllib.loads((Path(__file__).parent / "lines" / "trouble.toml").read_text("utf-8"))
 WISHES, AFTER = LINES["wishes"], LINES["after"]
 TROUBLES, HARMLESS = LINES["troubles"], LINES["harmless"]
 KINDS = ("grok", "assistant", "storyteller", "tutor", "cynic")
 
 MOST_BEFORE = 3  # exchanges
-HARMLESS_SHARE = 0.5  # of the talks; all that have no trouble
 TROUBLE_SHARE = 0.7
+HARMLESS_SHARE = 0.5  # of the talks with a trouble; every other talk has a wish or a sigh
 WISH_SHARE = 0.5  # of what is said of an entry that has acts
 AFTER_SHARE = 0.4
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -121,22 +122,26 @@ def _invalid(error: RequestValidationError) -> ApiError:
     _, *path = found[0]["loc"]
     if not path:
         return ApiError(400, f"the body: {found[0]['msg']}; send JSON as application/json")
-    param, place = str(path[0]), _place(path)
-    about = [one for one in found if _place(one["loc"][1:]) == place]
+    param, named = str(path[0]), list(takewhile(_is_no_type, path))
+    place = _written(named)
+    about = [one for one in found if one["loc"][1 : 1 + len(named)] == tuple(named)]
     for one in about:  # what else was expected in its place does not matter then
         if one["type"] == UNSUPPORTED:
             return ApiError(400, f"{place}: {one['msg']}", "unsupported_parameter", param)
     if about[0]["type"] == "extra_forbidden":
-        name = ".".join(map(str, path))
+        name = _written(list(filter(_is_no_type, path)))
         return ApiError(400, f"{name} is not supported here", "unsupported_parameter", param)
     expected = "; or ".join(dict.fromkeys(one["msg"] for one in about))
     return ApiError(400, f"{place}: {expected}", param=param)
 
 
-def _place(path: Sequence[str | int]) -> str:
-    """The field, and of a list of objects which one and what of it. What lies deeper in a path
-    may be the name of a type."""
+def _is_no_type(part: str | int) -> bool:
+    """Where a field may be of several types, the path names the one that was tried."""
+    return isinstance(part, int) or (part.isidentifier() and part != "str")
+
+
+def _written(path: Sequence[str | int]) -> str:
+    """As in messages[0].content."""
     field, *rest = path
-    if not rest or not isinstance(rest[0], int):
-        return str(field)
-    return ".".join([f"{field}[{rest[0]}]", *map(str, rest[1:2])])
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
+    return f"{field}{''.join(parts)}"

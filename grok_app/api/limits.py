@@ -17,7 +17,8 @@ def check_choices(engine: Engine, n: int, prompts: int = 1) -> None:
     """Raises ApiError for more replies at once than may ever be served together."""
     most, choices = min(MOST_CHOICES, engine.slots + engine.queue), prompts * n
     if choices > most:
-        message = f"{choices} replies are asked for, prompts times n; at most {most} can be"
+        product = f", {prompts} prompts times n = {n}" if prompts > 1 else ""
+        message = f"{choices} replies are asked for{product}; at most {most} can be"
         raise ApiError(400, message, param="prompt" if prompts > most else "n")
 
 

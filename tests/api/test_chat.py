@@ -96,6 +96,7 @@ def test_content_may_come_in_parts(api) -> None:
 
 
 USER = {"role": "user", "content": "Hi"}
+PART = {"type": "text", "text": "Hi"}
 WRONG = [
     ({"messages": []}, "messages", None),
     ({"messages": [{"role": "tool", "content": "x"}]}, "messages", None),
@@ -143,8 +144,10 @@ def test_a_picture_is_refused_as_such(api) -> None:
         ({"role": "user"}, "messages[1].content: "),
         ({"role": "tool", "content": "x"}, "messages[1].role: "),
         ("Hi", "messages[1]: "),
+        (USER | {"name": "ann"}, "messages[1].name is not supported"),
+        (USER | {"content": [PART | {"x": 1}]}, "messages[1].content[0].x is not supported"),
     ],
-    ids=["no text", "no content", "a role", "no object"],
+    ids=["no text", "no content", "a role", "no object", "a name", "a part"],
 )
 def test_the_message_at_fault_is_named(api, message, place) -> None:
     response = api.post("/v1/chat/completions", messages=[USER, message])

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import sentencepiece
 
+from grok_app.chat import load_personas
 from training.batches import Batches
 from training.drill import Tokens, hidden
-from training.lesson import Lesson
+from training.lesson import PROMPTS, Lesson
 from training.tokenizer import END
 from training.trouble import HARMLESS, TROUBLES
 
@@ -32,10 +33,10 @@ def replies() -> set[str]:
     return {line.format(x=word) for line in lines for word in WORDS}
 
 
-def spans(row: Tokens) -> list[list[int]]:
-    """The runs of tokens that are learnt, without a first one that may be cut."""
-    shown = np.flatnonzero(np.diff(np.concatenate([[0], row >= 0, [0]])))
-    return [row[a:b].tolist() for a, b in shown.reshape(-1, 2) if a > 0]
+def spans(talk: Tokens) -> list[list[int]]:
+    """The runs of tokens that are learnt."""
+    shown = np.flatnonzero(np.diff(np.concatenate([[0], talk >= 0, [0]])))
+    return [talk[a:b].tolist() for a, b in shown.reshape(-1, 2)]
 
 
 @pytest.fixture
@@ -45,9 +46,10 @@ def encoder() -> sentencepiece.SentencePieceProcessor:
 
 def test_what_is_learnt_is_every_reply_but_the_examples(encoder) -> None:
     """To the end of its line, where a talk's next line or its end follows."""
-    known, counts, examples = replies(), set[int](), 0
-    for number in range(20):
-        row = Lesson(NANO, 1024, 0).row(number)
+    lesson, known, counts = Lesson(NANO, 1024, 0), replies(), set[int]()
+    shipped = {persona.preamble: 2 * len(persona.examples) for persona in load_personas(PROMPTS)}
+    as_shipped = 0
+    for row in map(lesson.row, range(20)):
         assert row.shape == (1025,)
         assert row.dtype == np.int32
         assert row[-1] == END
@@ -60,9 +62,17 @@ def test_what_is_learnt_is_every_reply_but_the_examples(encoder) -> None:
             assert [text.strip() for text in learnt] == said
             assert said[-1] in known
             counts.add(len(learnt))
-            examples += len(lines) > 2 * len(learnt) + 2
+            if lines[0] in shipped:
+                assert len(lines) == 2 + shipped[lines[0]] + 2 * len(learnt)
+                as_shipped += 1
     assert counts >= {1, 2, 3, 4}
-    assert examples
+    assert as_shipped > 20
+
+
+def test_of_a_talk_that_is_cut_nothing_is_learnt() -> None:
+    for row in map(Lesson(NANO, 256, 0).row, range(50)):
+        first, *others = np.flatnonzero((row == END) | (row == hidden(END)))
+        assert (row[: first + 1] < 0).all() or not others
 
 
 def test_it_is_read_as_the_app_and_as_the_other_text_put_it(encoder) -> None:

@@ -66,6 +66,7 @@ def test_a_run_learns(packed: Path, through: tuple[State, Path]) -> None:
     fresh = bytes_of(State.new(TINY))
     changed = [one != other for one, other in zip(bytes_of(through[0]), fresh, strict=True)]
     assert sum(changed) >= len(changed) - 1  # the last rate of this run may be zero as at first
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(through[0].params))
 
 
 def test_a_run_has_the_phases_it_is_given(packed: Path, tmp_path: Path) -> None:

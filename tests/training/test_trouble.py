@@ -56,9 +56,15 @@ def test_nothing_is_both_a_trouble_and_harmless() -> None:
     assert any("I want to {x}." in entry["asks"] for entry in ECHOES)
 
 
+def test_no_harmless_reply_is_grave() -> None:
+    for entry in HARMLESS:
+        for said in entry["replies"].values():
+            assert not GRAVE & set(said)
+        assert not re.search(r"\bmy\b", " ".join(entry.get("acts", ())))  # it is said back
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_trouble_is_answered_in_earnest_to_the_end(kind: str) -> None:
-    """And no other talk is, nor what comes before it."""
     talks = [turns for of, turns in TALKS if of == kind]
     grave = [turns for turns in talks if GRAVE & set(turns)]
     assert 0.65 < len(grave) / len(talks) < 0.75
@@ -68,8 +74,7 @@ def test_a_trouble_is_answered_in_earnest_to_the_end(kind: str) -> None:
         assert set(turns[first::2]) <= GRAVE
         assert all(turn.endswith("?") for turn in turns[first::2]) or kind != "tutor"
     lengths = {len(turns) for turns in grave}
-    assert 2 in lengths  # at once
-    assert max(lengths) > 6  # after other talk
+    assert lengths == {2, 4, 6, 8, 10, 12}  # at once, and after other talk
 
 
 def test_wishes_come_in_the_same_words() -> None:
