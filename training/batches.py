@@ -15,12 +15,15 @@ import numpy.typing as npt
 
 from training.corpus import CorpusError
 from training.drill import FIRST_TOKEN, Tokens, disguise, drill
-from training.lesson import Lesson
+from training.lesson import LastReplies, Lesson
 
 Indices = npt.NDArray[np.int64]
 
 DRILL, LESSON = "drill", "lesson"
 """The pools that are made, not read: see `training.drill` and `training.lesson`."""
+
+LONG = "long"
+"""The pool of which only the last replies are learnt: see `training.lesson.LastReplies`."""
 
 COMMON_PART = 20
 """One in so many tokens, the most frequent, is never disguised: they make the text's grammar."""
@@ -103,12 +106,13 @@ def _files(folder: Path, name: str) -> list[Path]:
 
 def _pool(
     folder: Path, name: str, length: int, vocabulary: int, seed: int
-) -> _Drill | Lesson | _Pool:
+) -> _Drill | Lesson | _Answered | _Pool:
     if name == DRILL:
         return _Drill(vocabulary, length, seed)
     if name == LESSON:
         return Lesson(folder / "tokenizer.model", length, seed)
-    return _Pool(folder, name, length, vocabulary, seed)
+    pool = _Pool(folder, name, length, vocabulary, seed)
+    return _Answered(pool, LastReplies(folder / "tokenizer.model")) if name == LONG else pool
 
 
 class _Pool:
@@ -139,6 +143,16 @@ class _Pool:
 
     def disguised(self, row: Tokens, rng: np.random.Generator) -> Tokens:
         return disguise(row, self._rare, rng)
+
+
+class _Answered:
+    """A pool of which the last replies are learnt."""
+
+    def __init__(self, pool: _Pool, last_replies: LastReplies) -> None:
+        self._pool, self._last_replies = pool, last_replies
+
+    def row(self, number: int) -> Tokens:
+        return self._last_replies(self._pool.row(number))
 
 
 class _Drill:

@@ -28,6 +28,31 @@ EXAMPLES = 3  # exchanges, at most
 ENOUGH = 100_000  # characters of a prompt: nothing of it is dropped
 
 
+class LastReplies:
+    """Hides all of a row but what is said last in each of its texts, and that it ends there.
+
+    What answers a page is a line in many: where each is learnt, the model learns to write pages.
+    """
+
+    def __init__(self, tokenizer: Path) -> None:
+        """For rows of tokens of the `tokenizer`."""
+        pieces = sentencepiece.SentencePieceProcessor(str(tokenizer))
+        self._line_end = pieces.encode("\n")[-1]
+        names = map(pieces.id_to_piece, range(pieces.vocab_size()))
+        self._ends_label = np.array([name.endswith(":") for name in names])
+
+    def __call__(self, row: Tokens) -> Tokens:
+        """The row, `hidden` but for the last line of each text from behind the label on."""
+        learnt = hidden(row)
+        for end in np.flatnonzero(row == END):
+            lines = np.flatnonzero(row[: end - 1] == self._line_end)
+            if lines.size:
+                labels = np.flatnonzero(self._ends_label[row[lines[-1] : end]])
+                reply = slice(lines[-1] + labels[0] + 1, end + 1)
+                learnt[reply] = row[reply]
+        return learnt
+
+
 class Lesson:
     """Makes the rows, each from its number alone."""
 

@@ -12,7 +12,7 @@ import sentencepiece
 from grok_app.chat import load_personas
 from training.batches import Batches
 from training.drill import Tokens, hidden
-from training.lesson import PROMPTS, Lesson
+from training.lesson import PROMPTS, LastReplies, Lesson
 from training.tokenizer import END
 from training.trouble import HARMLESS, TROUBLES
 
@@ -100,3 +100,29 @@ def test_a_short_row_keeps_the_reply(packed: Path, length: int) -> None:
     batch = batches(0)
     assert batch.shape == (4, length + 1)
     assert (batch >= 0).any(axis=1).all()
+
+
+def test_of_a_long_text_what_is_said_last_is_learnt(encoder) -> None:
+    texts = [
+        "They talk.\n\nAnn: Who is right?\n\nTom: I am.\nBert: No.\nBot: Neither: you both are.\n",
+        "A: Once there was a king.\nHe was old: a hundred years.\nZuzana: What is it about?\n",
+    ]
+    tokens = [token for text in texts for token in (*encoder.encode(text), END)]
+    row = np.array([*tokens, *encoder.encode("A: One more\nB: ")], np.int32)
+    learnt = LastReplies(NANO)(row)
+    assert np.where(learnt < 0, hidden(learnt), learnt).tolist() == row.tolist()
+    assert [encoder.decode(run).strip() for run in spans(learnt)] == [
+        "Neither: you both are.",
+        "What is it about?",
+    ]
+    assert (learnt[row == END] == END).all()
+
+
+def test_so_are_the_rows_of_long_texts(packed: Path) -> None:
+    batches = Batches(packed, {"long": 1}, rows=8, length=64, vocabulary=400, disguised=1)
+    batch = np.concatenate([batches(step) for step in range(20)])
+    learnt = (batch >= 0).mean()
+    assert 0 < learnt < 0.4
+    whole = np.where(batch < 0, hidden(batch), batch)
+    text = np.load(packed / "long-0.npy").tobytes()
+    assert all(row.astype(np.uint16).tobytes() in text for row in whole[:8])  # none is disguised
