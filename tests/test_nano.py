@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from statistics import mean
 
-import pytest
-
 from bench.looking_back import named, spelled
-from grok_app.chat import load_personas
 from tests.app_process import ROOT
+from tests.nano import at_once_or_later, each_persona
 from training.evaluate import bits_per_byte
 from training.facts import right_facts
 from training.replies import replies_of, shows_label
 from training.scoring import Scorer
 from training.transcripts import transcript
 
-PERSONAS = [persona for persona in load_personas(ROOT / "prompts") if persona.labels]
 OPENINGS = [
     "Good morning! How are you?",
     "What did you do on the weekend?",
@@ -29,7 +26,6 @@ OPENINGS = [
     "Tell me something about the moon.",
     "What is a friend?",
 ]
-SMALL_TALK = ("Hello there.", "Hello! It is good to see you.", "Do you like music?", "Yes, I do.")
 TALKS = [
     [
         "Hi there! How are you doing today?",
@@ -48,16 +44,40 @@ TALKS = [
         "Your table is booked. Is there anything else I can help you with?",
     ],
 ]
+LONG = " ".join(
+    f"In room {n} of the old hotel there stood a {thing}, and nobody knew who had left it there."
+    for n, thing in enumerate(("clock", "red chair", "box of letters", "bird cage", "lamp") * 4)
+)
+CHAT = [f"{name}: {said}" for name, said in zip(["Ann", "Bert"] * 9, OPENINGS * 3, strict=False)]
+LONG_MESSAGES = [
+    LONG,
+    f"What do you think of this?\n\n{LONG}",
+    LONG.replace(". In", ".\n\nIn"),
+    "\n".join(CHAT),
+    "\n".join(CHAT) + "\n\nWho is right?",
+]
 
 
-@pytest.mark.parametrize("persona", PERSONAS, ids=lambda persona: persona.slug)
-@pytest.mark.parametrize("before", [(), SMALL_TALK], ids=["at once", "in a talk"])
+@each_persona
+@at_once_or_later
 def test_a_reply_ends_by_itself_and_shows_no_label(nano, persona, before) -> None:
     made = [reply.text for reply in replies_of(nano, persona, OPENINGS * 3, before)]
     assert all(made)
     assert not [text for text in made if shows_label(text, persona)]
     long = [text for text in made if len(text.split()) > 60]
     assert len(long) <= 0.05 * len(made), long
+
+
+@each_persona
+def test_a_long_message_is_answered_and_not_continued(nano, persona) -> None:
+    made = [reply.text for reply in replies_of(nano, persona, LONG_MESSAGES * 3)]
+    assert all(made)
+    continued = [
+        text
+        for text in made
+        if shows_label(text, persona) or "of the old hotel" in text or len(text) > 400
+    ]
+    assert len(continued) <= 0.1 * len(made), continued
 
 
 def test_it_finds_what_was_said_before(nano) -> None:
