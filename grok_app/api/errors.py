@@ -122,15 +122,17 @@ def _invalid(error: RequestValidationError) -> ApiError:
     _, *path = found[0]["loc"]
     if not path:
         return ApiError(400, f"the body: {found[0]['msg']}; send JSON as application/json")
-    param, named = str(path[0]), list(takewhile(_is_no_type, path))
+    field, *rest = path
+    param, named = str(field), [field, *takewhile(_is_no_type, rest)]
     place = _written(named)
     about = [one for one in found if one["loc"][1 : 1 + len(named)] == tuple(named)]
     for one in about:  # what else was expected in its place does not matter then
         if one["type"] == UNSUPPORTED:
             return ApiError(400, f"{place}: {one['msg']}", "unsupported_parameter", param)
-    if about[0]["type"] == "extra_forbidden":
-        name = _written(list(filter(_is_no_type, path)))
-        return ApiError(400, f"{name} is not supported here", "unsupported_parameter", param)
+        if one["type"] == "extra_forbidden":
+            *within, name = one["loc"][1:]
+            unknown = _written([*filter(_is_no_type, within), name])
+            return ApiError(400, f"{unknown} is not supported here", "unsupported_parameter", param)
     expected = "; or ".join(dict.fromkeys(one["msg"] for one in about))
     return ApiError(400, f"{place}: {expected}", param=param)
 

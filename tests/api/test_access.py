@@ -23,7 +23,7 @@ def routes() -> list[tuple[str, str]]:
         for route in app.routes
         for method in getattr(route, "methods", None) or ("GET",)
     ]
-    assert len([route for route in app.routes if isinstance(route, APIRoute)]) == 9
+    assert len({route.path for route in app.routes if isinstance(route, APIRoute)}) == 9
     assert ("GET", "/v1/openapi.json") in found
     return [*found, ("GET", "/v1/nowhere"), ("DELETE", "/v1/models"), ("OPTIONS", "/health")]
 

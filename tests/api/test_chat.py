@@ -118,6 +118,9 @@ WRONG = [
     ({"tools": []}, "tools", "unsupported_parameter"),
     ({"response_format": {"type": "json_object"}}, "response_format", "unsupported_parameter"),
     ({"echo": True}, "echo", "unsupported_parameter"),
+    ({"a-b": True}, "a-b", "unsupported_parameter"),
+    ({"": True}, "", "unsupported_parameter"),
+    ({"str": True}, "str", "unsupported_parameter"),
 ]
 
 
