@@ -64,7 +64,7 @@ _LAST = {"plain": 0.31, "dialogues": 0.36, "wit": 0.15, "long": 0.06, "lesson": 
 PHASES = (  # to look back is learnt first, the rest builds on it; short rows are quicker than long
     Phase(0.10, 1 / 4, 2048, _DRILL, 0.5),
     Phase(0.60, 1 / 4, 2048, _BROAD, 0.4),
-    Phase(0.93, 1 / 4, 2048, _TALK, 0.3),
+    Phase(0.90, 1 / 4, 2048, _TALK, 0.3),
     Phase(1.00, 1, 4096, _LAST, 0.05),
 )
 
