@@ -161,7 +161,14 @@ class ChatTab:
         )
         # Through the queue too: only so does Gradio remember the new choices as good ones.
         greeted = [self.persona, self.chat, *self.controls.preset]
-        own.select(self.on_own, [self.persona, self.talk, own], greeted, **hidden, **many)
+        own.select(
+            self.on_own,
+            [self.persona, self.talk, own],
+            greeted,
+            trigger_mode="always_last",
+            **hidden,
+            **many,
+        )
         blocks.unload(self.running.leave)
 
     # Events that bring a reply.

@@ -133,7 +133,9 @@ class CompareTab:
                 **many,
             )
         chosen = [column.persona for column in self.columns]
-        own.select(self.on_own, [own, *chosen], chosen, **hidden, **many)
+        own.select(
+            self.on_own, [own, *chosen], chosen, trigger_mode="always_last", **hidden, **many
+        )
         blocks.unload(self.on_leave)
 
     def on_message(

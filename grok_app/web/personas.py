@@ -28,6 +28,8 @@ _COUNTS = {"examples": MOST_EXAMPLES, "stop": 16, "suggestions": 12}
 _SLUG = re.compile(r"own-[0-9a-f]{8}")
 Choices = list[tuple[str, str]]
 """What a dropdown offers: (what is read, slug)."""
+Change = dict[str, str | None]
+"""What becomes of a visitor's own personas: their new files, by slug; None for one that goes."""
 
 
 class Personas:
@@ -107,6 +109,16 @@ def kept(texts: Mapping[str, str]) -> str:
     if len(texts) > MOST:
         raise PersonaError(f"there is room for {MOST} personas of your own; delete one first")
     return json.dumps(texts, ensure_ascii=False)
+
+
+def changed(own: str, change: Change) -> str:
+    """What the browser keeps after that change.
+
+    Raises:
+        PersonaError: as `texts_of` and `kept`.
+    """
+    texts = texts_of(own) | change
+    return kept({slug: text for slug, text in texts.items() if text is not None})
 
 
 def new_slug() -> str:

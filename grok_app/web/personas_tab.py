@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -12,7 +13,15 @@ from grok_app.errors import GrokError, PersonaError
 from grok_app.web.notice import warn
 from grok_app.web.persona_fields import place_of, table_of
 from grok_app.web.persona_form import PersonaForm
-from grok_app.web.personas import Personas, kept, new_slug, read_own, texts_of, write_own
+from grok_app.web.personas import (
+    Change,
+    Personas,
+    changed,
+    new_slug,
+    read_own,
+    texts_of,
+    write_own,
+)
 from grok_app.web.reply import explain
 from grok_app.web.words import Translate, language_of
 
@@ -122,7 +131,9 @@ class PersonasTab:
         ):
             event(handler, [*first, self.shelf, *form], page, **hidden)
         self.delete.click(self.on_delete, [self.shelf, self.shown, self.sample], page, **hidden)
-        self.shelf.select(self.on_kept, [self.shelf], [self.list], **hidden)
+        self.shelf.select(
+            self.on_kept, [self.shelf], [self.list], trigger_mode="always_last", **hidden
+        )
         self.export.click(
             self.on_export, [self.shelf, *form], [self.form.name, self.file], **hidden
         ).success(None, [self.form.name, self.file], None, js=_DOWNLOAD)
@@ -170,6 +181,8 @@ class PersonasTab:
         self, request: gr.Request, chosen: str, own: str, slug: str, sample: str, *inputs: Any
     ) -> Updates:
         """Another one is to be seen; what was written so far is kept."""
+        if chosen == slug:  # the list was only left, of which Gradio tells as well
+            return {self.note: gr.skip()}
         return self._left(request, own, slug, sample, inputs, chosen)
 
     def on_save(
@@ -220,10 +233,9 @@ class PersonasTab:
     def on_delete(self, request: gr.Request, own: str, slug: str, sample: str) -> Updates:
         """The persona in the form is to go; the browser offers to take it back."""
         try:
-            own = kept({other: text for other, text in texts_of(own).items() if other != slug})
+            return self._opened(request, own, {slug: None}, self.personas.first.slug, sample)
         except PersonaError as error:
             return self._refused(request, error, slug)
-        return self._opened(request, own, self.personas.first.slug, sample) | {self.shelf: own}
 
     def on_export(
         self, request: gr.Request, own: str, slug: str, sample: str, *inputs: Any
@@ -262,16 +274,18 @@ class PersonasTab:
 
         Where the form cannot be saved it stays, and the visitor is told why.
         """
+        change: Change = {}
         try:
-            texts = texts_of(own)
-            if slug in texts and self._before(slug, own):
-                texts[slug] = write_own(slug, table_of(self.form.values(inputs)))
+            before = texts_of(own).get(slug)
+            if before is not None and self._before(slug, own):
+                written = write_own(slug, table_of(self.form.values(inputs)))
+                if written != before:
+                    change[slug] = written
             if added:
-                texts[chosen] = added
-            changed = kept(texts)
+                change[chosen] = added
+            return self._opened(request, own, change, chosen, sample)
         except PersonaError as error:
             return self._refused(request, error, slug)
-        return self._opened(request, changed, chosen, sample) | {self.shelf: changed}
 
     def _before(self, slug: str, own: str) -> Persona | None:
         """The persona as it is kept; None if it cannot be read."""
@@ -284,17 +298,27 @@ class PersonasTab:
         warn(error, language_of(request))
         return {self.list: slug}
 
-    def _opened(self, request: gr.Request, own: str, slug: str, sample: str) -> Updates:
-        """The persona in the form, with all that belongs to it."""
+    def _opened(
+        self, request: gr.Request, own: str, change: Change, slug: str, sample: str
+    ) -> Updates:
+        """The persona in the form, with all that belongs to it, after a change if there is one.
+
+        The browser is told of the change alone: since it sent `own` it may have got others, from
+        another tab or by taking back a deletion.
+        """
+        own = changed(own, change)
         said, choices = language_of(request), self.personas.choices(own)
         if slug not in (known for _, known in choices):
             slug = self.personas.first.slug
         mine = not self.personas.is_shipped(slug)
-        chosen = {
-            self.list: gr.update(choices=choices, value=slug),
+        chosen: Updates = {
+            self.list: slug,
             self.shown: slug,
             self.delete: gr.update(interactive=mine),
         }
+        if change:
+            chosen[self.list] = gr.update(choices=choices, value=slug)
+            chosen[self.shelf] = json.dumps(change)
         try:
             persona = self.personas.find(slug, own)
         except GrokError as error:  # kept by another version of the page, or by hand

@@ -1,7 +1,8 @@
 // The visitor's own personas, kept in the browser (localStorage): {slug: the TOML of its file}.
 //
 // Runs inside a gr.HTML: `element`, `props`, `trigger` and `watch` are given. props.value is the JSON
-// of them all, or "". The server sets it after each change, and it is written down here.
+// of them all, or "". The server sets it to what is to change, {slug: TOML, or null for one that goes}:
+// it knows what there was when it was asked, and here there may be others by then.
 
 const WORDS = {
   en: {
@@ -45,13 +46,13 @@ function attempt(act) {
 }
 
 function keep() {
-  const text = props.value;
-  if (!text || text === known) return;
-  const before = JSON.parse(known), now = JSON.parse(text);
-  known = text;
+  if (!props.value) return;
+  const before = JSON.parse(known), now = { ...before, ...JSON.parse(props.value) };
+  const gone = Object.keys(before).filter(slug => now[slug] === null);
+  const text = JSON.stringify(now, (slug, file) => file ?? undefined);
+  known = props.value = text;
   attempt(() => localStorage.setItem(KEY, text));
   trigger("select");
-  const gone = Object.keys(before).filter(slug => !(slug in now));
   if (gone.length) offer(gone.map(slug => [slug, before[slug]]));
 }
 

@@ -18,8 +18,9 @@ _TEMPLATE = """
 def shelf() -> gr.HTML:
     """The store, with the button that reads a file; its value is what `personas.kept` gives.
 
-    It triggers `select` when the value has changed, by whomever, and `submit` with the `text` of
-    a file to import. Unlike `gr.BrowserState` it says so where the browser does not keep it.
+    Set to the JSON of a `personas.Change`, it adds that to what it has by then. It triggers
+    `select` when the value has changed, by whomever, and `submit` with the `text` of a file to
+    import. Unlike `gr.BrowserState` it says so where the browser does not keep it.
     """
     return gr.HTML(
         value="",

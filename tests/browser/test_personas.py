@@ -197,11 +197,37 @@ def test_deleted_and_taken_back(editor: Page) -> None:
     expect(field(editor, "Name")).to_have_value("Grok")
     wait_until_kept(editor, 0)
     wait_until_listed(editor, "Copy of Grok", wanted=False)
+    editor.locator("#persona-list input").click()  # to leave it tells the server of it
     editor.locator("#shelf .note button").click()
     expect(editor.locator("#shelf .note")).to_be_empty()
     wait_until_kept(editor, 1)
     assert kept(editor) == before
     wait_until_listed(editor, "Copy of Grok")
+
+
+def test_what_is_taken_back_while_another_one_is_being_made_stays(editor: Page) -> None:
+    copy(editor)
+    (taken_back,) = kept(editor).items()
+    press(editor, "Delete")
+    expect(field(editor, "Name")).to_have_value("Grok")
+    wait_until_kept(editor, 0)
+    undo = "document.querySelector('#shelf .note button')"
+    new = editor.locator("#persona-bar").get_by_role("button", name="New", exact=True)
+    new.evaluate(f"button => {{ button.click(); {undo}.click(); }}")
+    expect(field(editor, "Name")).to_have_value("New persona")
+    wait_until_kept(editor, 2)
+    assert taken_back in kept(editor).items()
+    wait_until_listed(editor, "Copy of Grok")
+    wait_until_listed(editor, "New persona")
+
+
+def test_leaving_the_list_leaves_the_form_as_it_is(editor: Page) -> None:
+    copy(editor)
+    editor.locator("#persona-list input").click()
+    with editor.expect_response("**/queue/join*"):
+        field(editor, "Name").fill("Ann")
+    expect(editor.locator("#persona-note")).to_have_text("Not saved yet.")
+    expect(field(editor, "Name")).to_have_value("Ann")
 
 
 def test_exported_and_imported_it_is_the_same(editor: Page) -> None:

@@ -11,6 +11,7 @@ from grok_app.web.persona_fields import place_of, table_of, values_of
 from grok_app.web.personas import (
     MOST,
     Personas,
+    changed,
     kept,
     new_slug,
     read_own,
@@ -78,6 +79,13 @@ def test_there_is_room_for_so_many() -> None:
     assert texts_of(kept(texts)) == texts
     with pytest.raises(PersonaError, match="delete one first"):
         kept(texts | {new_slug(): GOOD})
+
+
+def test_what_changes_is_changed_and_the_rest_stays() -> None:
+    other, third = new_slug(), new_slug()
+    own = kept({MINE: GOOD, other: GOOD})
+    after = changed(own, {MINE: None, third: "x", new_slug(): None})
+    assert texts_of(after) == {other: GOOD, third: "x"}
 
 
 @pytest.mark.parametrize(
