@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -20,12 +21,13 @@ from grok_app.errors import CheckpointError
 from grok_app.model.config import GrokConfig
 from grok_app.model.parameters import count, count_active
 from training.corpus import DIALOGUES, PROSE, CorpusError
-from training.dataset import WORK, prepare
+from training.dataset import WORK, prepare, read_summary
 from training.nano import NANO
 from training.optimizer import PEAK
+from training.phases import PHASES
 from training.pools import Recipe
 from training.state import StateError
-from training.trainer import PHASES, resume, train
+from training.trainer import resume, train
 from training.weights import export
 
 
@@ -47,14 +49,26 @@ def _run(options: argparse.Namespace) -> None:
     start = _start(options.start, config, run) if options.start else None
     data = _prepare(options.corpus, config, options.work, run)
     state = resume(config, options.minutes, run, start)
-    phases = PHASES[1:] if options.no_drill else PHASES
+    phases = [
+        replace(phase, tokens=phase.tokens * options.step)
+        for phase in (PHASES[1:] if options.no_drill else PHASES)
+    ]
     print(
         f"{count(config) / 1e6:.1f} million parameters, {count_active(config) / 1e6:.1f} million "
         f"used by a token; {state.tokens:,} tokens seen in {state.seconds / 60:.1f} minutes"
     )
     with _interruption() as stopped:
         state = train(
-            config, state, data, options.minutes, run, stopped, peak=options.rate, phases=phases
+            config,
+            state,
+            data,
+            options.minutes,
+            run,
+            stopped,
+            peak=options.rate,
+            phases=phases,
+            dropped=options.dropout,
+            workers=options.workers,
         )
     export(state.params, config, run / "tokenizer.model", options.out)
     print(f"{state.tokens:,} tokens seen; exported to {options.out}")
@@ -70,15 +84,34 @@ def _start(folder: Path, config: GrokConfig, run: Path) -> Checkpoint:
     return start
 
 
-def _prepare(corpus: Path, config: GrokConfig, work: Path, run: Path) -> Path:
+def _prepare(corpus: Path | None, config: GrokConfig, work: Path, run: Path) -> Path:
     """The packed tokens. A run keeps its tokenizer, whatever becomes of the text."""
     kept = run / "tokenizer.model"
+    if corpus is None:
+        return _prepared(work / "data", config, kept)
     if kept.exists():
         return prepare(corpus, Recipe(vocabulary=config.vocab_size), work, kept)
     if (run / "state.npz").exists():
         raise StateError(f"{run} has a state.npz but lacks the tokenizer.model it was trained with")
     data = prepare(corpus, Recipe(vocabulary=config.vocab_size), work)
     shutil.copy(data / "tokenizer.model", kept)
+    return data
+
+
+def _prepared(data: Path, config: GrokConfig, kept: Path) -> Path:
+    """Tokens that were packed before, maybe on another machine."""
+    if not (data / "data.json").exists():
+        raise CorpusError(f"no packed tokens in {data}: name the --corpus to pack")
+    if not kept.exists():
+        shutil.copy(data / "tokenizer.model", kept)
+    if kept.read_bytes() != (data / "tokenizer.model").read_bytes():
+        raise StateError(f"the tokens in {data} are of another tokenizer.model than {kept}")
+    vocabulary = read_summary(data)["recipe"]["vocabulary"]
+    if vocabulary != config.vocab_size:
+        raise StateError(
+            f"the tokens in {data} are of a vocabulary of {vocabulary}, expected "
+            f"{config.vocab_size}: pack the --corpus again"
+        )
     return data
 
 
@@ -107,7 +140,10 @@ def _options() -> argparse.Namespace:
         "exports; the same command goes on from there.",
     )
     parser.add_argument(
-        "--corpus", type=Path, required=True, help=f"folder with {DIALOGUES} and perhaps {PROSE}"
+        "--corpus",
+        type=Path,
+        help=f"folder with {DIALOGUES} and perhaps {PROSE} (default: what was packed before is "
+        "read, from <work>/data)",
     )
     parser.add_argument(
         "--minutes",
@@ -133,6 +169,26 @@ def _options() -> argparse.Namespace:
         default=PEAK,
         help="the highest learning rate; a run that begins with a model forgets less of it at half "
         "the default (%(default)s)",
+    )
+    parser.add_argument(
+        "--step",
+        type=int,
+        default=1,
+        help="how many times as many tokens a step as on a CPU; a GPU needs 16 to be busy "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        help="processes that make batches ahead; a GPU needs some 12 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--dropout",
+        type=float,
+        default=0.0,
+        help="share of what attention and experts give that is left out at each step; of use where "
+        "the text is read ten times or more (default: %(default)s)",
     )
     parser.add_argument(
         "--out",

@@ -25,8 +25,8 @@ from training.definitions import LINES as CYNIC
 from training.echoes import ECHOES
 from training.knowledge import TABLES
 from training.optimizer import DECAY_PART, PEAK
+from training.phases import PHASES
 from training.tales import LINES as TALES
-from training.trainer import PHASES
 from training.trouble import TROUBLES, WISHES
 from training.voices import VOICES
 
@@ -50,6 +50,7 @@ def card(
     log: Sequence[Report],
     machine: str,
     history: str | None = None,
+    options: str = "",
 ) -> str:
     """The card as Markdown.
 
@@ -59,21 +60,24 @@ def card(
         log: the lines of the run's log.
         machine: what it was trained on.
         history: how it went, of a run that was not made in one piece from random weights.
+        options: with which it was trained, beside minutes and learning rate.
     """
     last, peak = log[-1], max(line["rate"] for line in log)
     history = history or (
         f"It began with random weights. The learning rate warmed up, was held at {peak:g}, and "
         f"fell to zero over the last {DECAY_PART:.0%} of the time."
     )
+    minutes = last["seconds"] / 60
     rate = "" if peak == PEAK else f" --rate {peak:g}"
+    further = f" {options}" if options else ""
     return Template(WORDS.read_text("utf-8")).substitute(
         million=f"{evaluation['parameters'] / 1e6:.1f}",
         active=f"{evaluation['active_parameters'] / 1e6:.1f}",
         megabytes=f"{evaluation['megabytes']:.1f}",
         architecture=table(("", ""), _architecture(config)),
         held_every=f"One in {HELD_OUT_EVERY}",
-        command=f'    make train ARGS="--corpus DIR --minutes {round(last["seconds"] / 60)}{rate}"',
-        time=f"{last['seconds'] / 3600:.1f} hours",
+        command=f'    make train ARGS="--corpus DIR --minutes {round(minutes)}{rate}{further}"',
+        time=f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.1f} hours",
         machine=escape(machine),
         history=escape(history),
         tokens=f"{last['tokens'] / 1e6:.1f}",
@@ -220,6 +224,11 @@ def main() -> int:
         "--history",
         help="sentences on how the run went, if not in one piece and from random weights",
     )
+    parser.add_argument(
+        "--options",
+        default="",
+        help="further options of the training command, such as --options='--step 16'",
+    )
     options = parser.parse_args()
     try:
         log = read_run(options.work / "run")
@@ -227,7 +236,7 @@ def main() -> int:
             json.loads((options.work / name).read_text("utf-8"))
             for name in ("evaluation.json", "replies.json")
         )
-        texts = options.machine, options.history
+        texts = options.machine, options.history, options.options
         text = card(read_config(options.model), evaluation, replies, log, *texts)
     except (LogError, CheckpointError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

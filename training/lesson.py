@@ -45,7 +45,7 @@ class LastReplies:
         """The row, `hidden` but for the last line of each text from behind the label on."""
         learnt = hidden(row)
         for end in np.flatnonzero(row == END):
-            lines = np.flatnonzero(row[: end - 1] == self._line_end)
+            lines = np.flatnonzero(row[: max(0, end - 1)] == self._line_end)
             if lines.size:
                 labels = np.flatnonzero(self._ends_label[row[lines[-1] : end]])
                 reply = slice(lines[-1] + labels[0] + 1, end + 1)

@@ -5,7 +5,8 @@ b rows, T tokens a row, V vocabulary, E experts, k chosen.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import jax
@@ -22,19 +23,39 @@ from training.floats import transposed_dot
 BALANCE = 0.02  # weight of the loss that keeps all experts in use
 DRIFT = 1e-4  # weight of the loss that keeps logits from drifting away together
 
+Drop = Callable[[Array], Array]
+
+
+def dropout(share: float, key: Array) -> Drop:
+    """A function that puts 0 for a share of what it is given, others at every call, and makes up
+    for it with the rest (Dropout, JMLR 15, 2014). A text read many times is then less learnt by
+    heart.
+    """
+    calls = count()
+
+    def drop(x: Array) -> Array:
+        kept = jax.random.bernoulli(jax.random.fold_in(key, next(calls)), 1 - share, x.shape)
+        return jnp.where(kept, x / (1 - share), 0)
+
+    return drop
+
 
 def logits_of(
-    params: Any, config: GrokConfig, tokens: Array
+    params: Any, config: GrokConfig, tokens: Array, drop: Drop | None = None
 ) -> tuple[Array, list[tuple[Array, Array]]]:
     """float32 logits [b, T, V] of tokens [b, T], and each layer's routing.
 
-    Routing is (router probabilities [b*T, E], chosen experts [b*T, k]).
+    `drop` is applied to what attention and experts give. Routing is (router probabilities
+    [b*T, E], chosen experts [b*T, k]).
     """
+    drop = drop or (lambda x: x)
 
     def attend(q: Array, k: Array, v: Array, memory: Memory, layer: Index) -> tuple[Array, Memory]:
-        return attend_causal(q, k, v, config.attn_output_multiplier), memory
+        return drop(attend_causal(q, k, v, config.attn_output_multiplier)), memory
 
-    mix = partial(mix_by_capacity, experts=config.num_experts)
+    def mix(x: Array, gates: Array, chosen: Array, expert: Callable[..., Array]) -> Array:
+        return drop(mix_by_capacity(x, gates, chosen, expert, config.num_experts))
+
     strategy = Strategy(attend, mix, unembed=transposed_dot, unrolled=True)
     positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
     shard = shard_of(config, devices=1)
@@ -42,7 +63,9 @@ def logits_of(
     return logits, routing
 
 
-def loss(params: Any, config: GrokConfig, batch: Array) -> tuple[Array, dict[str, Array]]:
+def loss(
+    params: Any, config: GrokConfig, batch: Array, drop: Drop | None = None
+) -> tuple[Array, dict[str, Array]]:
     """What training minimises, for a batch [b, T + 1]; see `training.drill.hidden`.
 
     Returns:
@@ -51,7 +74,7 @@ def loss(params: Any, config: GrokConfig, batch: Array) -> tuple[Array, dict[str
         So each row counts the same, were only a reply of it learnt; a row all hidden does not.
     """
     tokens, foretold = jnp.where(batch < 0, ~batch, batch), batch[:, 1:] >= 0
-    logits, routing = logits_of(params, config, tokens[:, :-1])
+    logits, routing = logits_of(params, config, tokens[:, :-1], drop)
     top = jax.nn.logsumexp(logits, axis=-1)
     picked = jnp.take_along_axis(logits, tokens[:, 1:, None], axis=-1)[..., 0]
     of_rows = jnp.sum(top - picked, axis=1, where=foretold) / jnp.maximum(foretold.sum(axis=1), 1)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 from tqdm import tqdm
 
@@ -31,10 +32,15 @@ class Progress:
 
     def _begin(self, state: State) -> None:
         self._before = state.tokens, state.seconds
-        self._metrics: list[dict[str, float]] = []
+        self._metrics: list[Mapping[str, SupportsFloat]] = []
 
-    def add(self, state: State, metrics: dict[str, float], rate: float, length: int) -> None:
-        """Notes a step: the state after it, its parts of the loss, learning rate, row length."""
+    def add(
+        self, state: State, metrics: Mapping[str, SupportsFloat], rate: float, length: int
+    ) -> None:
+        """Notes a step: the state after it, its parts of the loss, learning rate, row length.
+
+        The parts of the loss may still be computed: they are waited for when a line is written.
+        """
         self._metrics.append(metrics)
         self._bar.update(round(state.seconds) - self._bar.n)
         if state.step % LOG_EVERY:
@@ -42,7 +48,8 @@ class Progress:
         tokens, seconds = self._before
         speed = (state.tokens - tokens) / max(state.seconds - seconds, 1e-9)
         means = {
-            name: sum(step[name] for step in self._metrics) / len(self._metrics) for name in metrics
+            name: sum(float(step[name]) for step in self._metrics) / len(self._metrics)
+            for name in metrics
         }
         self._bar.set_postfix_str(
             f"step {state.step}, {state.tokens / 1e6:.2f}M tokens, loss {means['loss']:.3f}, "

@@ -1,11 +1,11 @@
-"""The training run: phases, steps, saving."""
+"""The training run: steps, saving, going on."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,56 +17,15 @@ from jax import Array
 
 from grok_app.checkpoint.folder import Checkpoint
 from grok_app.model.config import GrokConfig
-from training.batches import Batches, sufficient
-from training.model import loss
+from training.loader import load
+from training.model import dropout, loss
 from training.optimizer import DECAY_PART, PEAK, learning_rate, optimizer
+from training.phases import PHASES, Phase
 from training.progress import Progress
 from training.state import State
 from training.weights import Params, exported_parameters
 
 SAVE_EVERY = 300.0  # seconds
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A part of the run.
-
-    Attributes:
-        until: the share of the budget at which it ends.
-        context: the share of the model's context that a row fills.
-        tokens: tokens a step, in as many rows as that makes.
-        mixture: how likely a row is from each pool.
-        disguised: the share of the rows of text in which words have other names.
-    """
-
-    until: float
-    context: float
-    tokens: int
-    mixture: Mapping[str, float]
-    disguised: float
-
-    def batches(self, data: Path, config: GrokConfig) -> Batches:
-        """Its batches. A pool too small for a row is left out: a corpus may have no books."""
-        length = int(self.context * config.sequence_len)
-        mixture = sufficient(data, self.mixture, length)
-        rows = max(1, self.tokens // length)
-        size, disguised = config.vocab_size, self.disguised
-        return Batches(
-            data, mixture, rows=rows, length=length, vocabulary=size, disguised=disguised
-        )
-
-
-_DRILL = {"drill": 0.75, "plain": 0.10, "dialogues": 0.10, "wit": 0.05}
-_BROAD = {"plain": 0.26, "dialogues": 0.45, "wit": 0.22, "prose": 0.03, "drill": 0.04}
-_TALK = {"plain": 0.19, "dialogues": 0.30, "wit": 0.26, "long": 0.03, "lesson": 0.20, "drill": 0.02}
-_LAST = {"plain": 0.31, "dialogues": 0.36, "wit": 0.15, "long": 0.06, "lesson": 0.10, "drill": 0.02}
-
-PHASES = (  # to look back is learnt first, the rest builds on it; short rows are quicker than long
-    Phase(0.10, 1 / 4, 2048, _DRILL, 0.5),
-    Phase(0.60, 1 / 4, 2048, _BROAD, 0.4),
-    Phase(0.90, 1 / 4, 2048, _TALK, 0.3),
-    Phase(1.00, 1, 4096, _LAST, 0.05),
-)
 
 
 def train(
@@ -79,6 +38,8 @@ def train(
     clock: Callable[[], float] = time.monotonic,
     peak: float = PEAK,
     phases: Sequence[Phase] = PHASES,
+    dropped: float = 0.0,
+    workers: int = 0,
 ) -> State:
     """Trains until the run has taken `minutes` in all, or until `stopped` says so.
 
@@ -95,23 +56,32 @@ def train(
         clock: tells the seconds.
         peak: the highest learning rate.
         phases: the first begins with the run, each other where the one before ends, at 1 the last.
+        dropped: see `dropout`.
+        workers: processes that make the batches, see `load`.
     """
     budget = 60 * minutes
-    batches = [phase.batches(data, config) for phase in phases]
-    update = jax.jit(partial(_update, config), donate_argnums=(0, 1))
-    saved = clock()
-    with closing(Progress(folder / "log.jsonl", state, budget)) as progress:
+
+    def current() -> int:
+        return next(n for n, p in enumerate(phases) if state.seconds < p.until * budget)
+
+    loaded = load(data, config, phases, current, state.step, workers)
+    shapes = {phase.shape(config) for phase in phases if state.seconds < phase.until * budget}
+    updates = _compiled(partial(_update, config, dropped), state, shapes)
+    metrics, saved = None, clock()
+    with (
+        closing(loaded) as batches,
+        closing(Progress(folder / "log.jsonl", state, budget)) as progress,
+    ):
         while state.seconds < budget and not stopped():
-            started, spent = clock(), state.seconds / budget
+            started, spent, before = clock(), state.seconds / budget, metrics
             if spent >= 1 - DECAY_PART and not state.decayed:
                 state.save(folder / "stable.npz")
                 state.decayed = True
-            draw = next(b for b, phase in zip(batches, phases, strict=True) if spent < phase.until)
-            rate, batch = learning_rate(state.step, spent, peak), draw(state.step)
-            state.params, state.moments, metrics = update(
-                state.params, state.moments, batch, np.float32(rate)
+            rate, batch = learning_rate(state.step, spent, peak), next(batches)
+            state.params, state.moments, metrics = updates[batch.shape](
+                state.params, state.moments, batch, np.float32(rate), np.uint32(state.step)
             )
-            metrics = {name: float(value) for name, value in metrics.items()}  # waits for the step
+            jax.block_until_ready(before)  # this step's is not waited for: the next is made ready
             state.step += 1
             state.tokens += batch[:, 1:].size
             state.seconds += clock() - started
@@ -121,6 +91,21 @@ def train(
                 saved = clock()
     state.save(folder / "state.npz")
     return state
+
+
+def _compiled(
+    update: Callable[..., Any], state: State, shapes: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], Any]:
+    """The step for batches of each of the shapes: no time is lost when a phase begins."""
+    step = jax.jit(update, donate_argnums=(0, 1))
+
+    def program(shape: tuple[int, int]) -> Any:
+        batch = jax.ShapeDtypeStruct(shape, np.int32)
+        return step.lower(state.params, state.moments, batch, np.float32(0), np.uint32(0)).compile()
+
+    with ThreadPoolExecutor() as pool:
+        programs = {shape: pool.submit(program, shape) for shape in shapes}
+    return {shape: program.result() for shape, program in programs.items()}
 
 
 def resume(
@@ -146,10 +131,18 @@ def resume(
 
 
 def _update(
-    config: GrokConfig, params: Params, moments: Any, batch: Array, rate: Array
+    config: GrokConfig,
+    dropped: float,
+    params: Params,
+    moments: Any,
+    batch: Array,
+    rate: Array,
+    step: Array,
 ) -> tuple[Params, Any, dict[str, Array]]:
     """One step of the optimiser: (parameters, its moments, parts of the loss)."""
-    gradients, metrics = jax.grad(loss, has_aux=True)(params, config, batch)
+    key = jax.random.fold_in(jax.random.key(0, impl="rbg"), step)
+    drop = dropout(dropped, key) if dropped else None
+    gradients, metrics = jax.grad(loss, has_aux=True)(params, config, batch, drop)
     moments = moments._replace(hyperparams={"learning_rate": rate})
     updates, moments = optimizer().update(gradients, moments, params)
     return optax.apply_updates(params, updates), moments, metrics

@@ -11,7 +11,7 @@ import pytest
 from training.batches import Batches, sufficient
 from training.corpus import CorpusError
 from training.drill import FIRST_TOKEN, Tokens, disguise, drill, hidden
-from training.trainer import PHASES
+from training.phases import PHASES
 
 
 def told(row: Tokens) -> Tokens:

@@ -116,6 +116,8 @@ def test_of_a_long_text_what_is_said_last_is_learnt(encoder) -> None:
         "What is it about?",
     ]
     assert (learnt[row == END] == END).all()
+    cut = LastReplies(NANO)(np.concatenate([[END], row]).astype(np.int32))
+    assert cut.tolist() == [~END, *learnt]  # nothing stands before that end
 
 
 def test_so_are_the_rows_of_long_texts(packed: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,12 +30,14 @@ pytestmark = pytest.mark.slow
 
 
 def start(
-    corpus: Path, folder: Path, config: GrokConfig, minutes: str, *more: str
+    corpus: Path | None, folder: Path, config: GrokConfig, minutes: str, *more: str
 ) -> subprocess.Popen[str]:
     (folder / "sizes").mkdir(exist_ok=True)
     (folder / "sizes" / "config.json").write_text(json.dumps(asdict(config)))
     places = [f"--{name}={folder / name}" for name in ("work", "out")]
-    options = [f"--corpus={corpus}", f"--model={folder / 'sizes'}", f"--minutes={minutes}"]
+    options = [f"--model={folder / 'sizes'}", f"--minutes={minutes}"]
+    if corpus:
+        options.append(f"--corpus={corpus}")
     return subprocess.Popen(
         [sys.executable, "-m", "training", *options, *places, *more],
         cwd=ROOT,
@@ -41,6 +45,7 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -51,19 +56,24 @@ def ended(process: subprocess.Popen[str]) -> str:
         process.kill()
 
 
-@pytest.fixture(scope="module")
-def folder(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that Ctrl+C stopped once it had logged something."""
-    folder = tmp_path_factory.mktemp("training")
-    process = start(corpus, folder, TINY, "60")
+def stopped(process: subprocess.Popen[str], folder: Path) -> str:
+    """What the run printed that Ctrl+C stopped once it had logged something."""
     deadline = time.monotonic() + LONGEST_WAIT
     while process.poll() is None and not read_log(folder / "work" / "run" / "log.jsonl"):
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     output = ended(process)
     assert process.returncode == 0, output
     assert "stopping after this step" in output
+    return output
+
+
+@pytest.fixture(scope="module")
+def folder(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was stopped."""
+    folder = tmp_path_factory.mktemp("training")
+    stopped(start(corpus, folder, TINY, "60"), folder)
     return folder
 
 
@@ -121,3 +131,27 @@ def test_a_start_of_other_sizes_is_refused(corpus: Path, folder: Path, tmp_path:
     output = ended(process)
     assert process.returncode == 2
     assert "has other sizes than the model to be trained" in output
+
+
+def test_tokens_packed_before_do_without_the_corpus(folder: Path, tmp_path: Path) -> None:
+    """As on a machine with a GPU, and with what keeps one busy."""
+    shutil.copytree(folder / "work" / "data", tmp_path / "work" / "data")
+    process = start(None, tmp_path, TINY, "60", "--step=2", "--workers=2", "--dropout=0.1")
+    assert "Traceback" not in stopped(process, tmp_path)
+    line = read_log(tmp_path / "work" / "run" / "log.jsonl")[0]
+    assert line["tokens"] == 2 * 2048 * line["step"]
+
+
+def test_neither_corpus_nor_tokens_is_refused(tmp_path: Path) -> None:
+    process = start(None, tmp_path, TINY, "60")
+    output = ended(process)
+    assert process.returncode == 2
+    assert "no packed tokens in" in output
+    assert "name the --corpus" in output
+
+
+def test_tokens_of_another_vocabulary_are_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "work" / "data", tmp_path / "work" / "data")
+    config = replace(TINY, vocab_size=2 * TINY.vocab_size)
+    output = ended(start(None, tmp_path, config, "60"))
+    assert f"are of a vocabulary of {TINY.vocab_size}, expected {config.vocab_size}" in output

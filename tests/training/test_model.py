@@ -11,7 +11,7 @@ from grok_app.model.attention import capped
 from tests.training.made import TINY, served_logits
 from training.attention import attend_causal
 from training.drill import hidden
-from training.model import logits_of, loss
+from training.model import dropout, logits_of, loss
 from training.weights import random_parameters
 
 pytestmark = pytest.mark.usefixtures("factor")
@@ -59,6 +59,30 @@ def test_what_is_hidden_is_read_but_not_learnt_and_each_row_counts_the_same() ->
     assert float(parts["loss"]) == pytest.approx(np.mean(of_rows), rel=1e-5)
     batch[1, -1:] = hidden(np.array([3], np.int32))  # another one, which is a target only
     assert float(measure(params, batch)[0]) == float(total)
+
+
+def test_dropout_leaves_out_a_share_other_ones_at_each_call_and_keeps_the_mean() -> None:
+    drop = dropout(0.25, jax.random.key(0))
+    first, second = drop(jnp.ones(10_000)), drop(jnp.ones(10_000))
+    for x in (first, second):
+        assert float(jnp.mean(x == 0)) == pytest.approx(0.25, abs=0.02)
+        assert float(x.mean()) == pytest.approx(1, abs=0.02)
+    assert float(jnp.mean((first == 0) & (second == 0))) == pytest.approx(0.25**2, abs=0.01)
+
+
+def test_what_is_dropped_is_what_attention_and_experts_give() -> None:
+    params, seen = random_parameters(TINY), []
+
+    def drop(x: jax.Array) -> jax.Array:
+        seen.append(x.shape)
+        return jnp.zeros_like(x)
+
+    dropped, _ = logits_of(params, TINY, TOKENS, drop)
+    assert len(seen) == 2 * TINY.num_layers
+    for row in range(len(TOKENS)):  # without both a token is all that is known
+        for token in set(TOKENS[row].tolist()):
+            same = np.asarray(dropped[row])[np.asarray(TOKENS[row]) == token]
+            np.testing.assert_array_equal(same, np.broadcast_to(same[0], same.shape))
 
 
 @pytest.mark.parametrize("length", [5, 128, 300])

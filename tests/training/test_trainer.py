@@ -15,9 +15,10 @@ import pytest
 
 from tests.training.made import TINY
 from training.optimizer import DECAY_PART, PEAK, WARMUP_STEPS, learning_rate
+from training.phases import Phase
 from training.progress import LOG_EVERY, Progress, read_log
 from training.state import State, StateError
-from training.trainer import Phase, resume, train
+from training.trainer import resume, train
 
 TEN_STEPS = 10 / 60  # minutes, when every step takes a second
 
