@@ -202,7 +202,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--model", type=Path, help="folder whose config.json has other sizes than the default model"
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.step < 1:
+        parser.error(f"--step is {options.step}; expected 1 or more")
+    if options.workers < 0:
+        parser.error(f"--workers is {options.workers}; expected 0 or more")
+    if not 0 <= options.dropout < 1:
+        parser.error(f"--dropout is {options.dropout}; expected 0 or more, and less than 1")
+    return options
 
 
 if __name__ == "__main__":

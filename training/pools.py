@@ -71,8 +71,8 @@ class Recipe:
     """
 
     vocabulary: int = 4096
-    variants: int = 8
-    prose_megabytes: float = 100.0
+    variants: int = 4
+    prose_megabytes: float = 40.0
     sample_megabytes: float = 20.0
     seed: int = 0
 

@@ -155,3 +155,11 @@ def test_tokens_of_another_vocabulary_are_refused(folder: Path, tmp_path: Path) 
     config = replace(TINY, vocab_size=2 * TINY.vocab_size)
     output = ended(start(None, tmp_path, config, "60"))
     assert f"are of a vocabulary of {TINY.vocab_size}, expected {config.vocab_size}" in output
+
+
+@pytest.mark.parametrize("option", ["--step=0", "--workers=-1", "--dropout=1"])
+def test_an_option_out_of_bounds_is_refused(tmp_path: Path, option: str) -> None:
+    process = start(None, tmp_path, TINY, "60", option)
+    output = ended(process)
+    assert process.returncode == 2
+    assert f"error: {option.replace('=', ' is ')}" in output
