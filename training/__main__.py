@@ -50,7 +50,7 @@ def _run(options: argparse.Namespace) -> None:
     data = _prepare(options.corpus, config, options.work, run)
     state = resume(config, options.minutes, run, start)
     phases = [
-        replace(phase, tokens=phase.tokens * options.step)
+        replace(phase, tokens=phase.tokens * options.larger_steps)
         for phase in (PHASES[1:] if options.no_drill else PHASES)
     ]
     print(
@@ -67,7 +67,7 @@ def _run(options: argparse.Namespace) -> None:
             stopped,
             peak=options.rate,
             phases=phases,
-            dropped=options.dropout,
+            dropout_share=options.dropout,
             workers=options.workers,
         )
     export(state.params, config, run / "tokenizer.model", options.out)
@@ -87,30 +87,33 @@ def _start(folder: Path, config: GrokConfig, run: Path) -> Checkpoint:
 def _prepare(corpus: Path | None, config: GrokConfig, work: Path, run: Path) -> Path:
     """The packed tokens. A run keeps its tokenizer, whatever becomes of the text."""
     kept = run / "tokenizer.model"
-    if corpus is None:
-        return _prepared(work / "data", config, kept)
-    if kept.exists():
-        return prepare(corpus, Recipe(vocabulary=config.vocab_size), work, kept)
-    if (run / "state.npz").exists():
+    if not kept.exists() and (run / "state.npz").exists():
         raise StateError(f"{run} has a state.npz but lacks the tokenizer.model it was trained with")
-    data = prepare(corpus, Recipe(vocabulary=config.vocab_size), work)
-    shutil.copy(data / "tokenizer.model", kept)
+    recipe = Recipe(vocabulary=config.vocab_size)
+    if corpus is None:
+        data = _packed(work / "data", recipe, kept)
+    else:
+        data = prepare(corpus, recipe, work, kept if kept.exists() else None)
+    if not kept.exists():
+        shutil.copy(data / "tokenizer.model", kept)
     return data
 
 
-def _prepared(data: Path, config: GrokConfig, kept: Path) -> Path:
-    """Tokens that were packed before, maybe on another machine."""
+def _packed(data: Path, recipe: Recipe, kept: Path) -> Path:
+    """Tokens that were packed before, maybe on another machine, if they are of that vocabulary and
+    of the tokenizer that the run has kept."""
     if not (data / "data.json").exists():
         raise CorpusError(f"no packed tokens in {data}: name the --corpus to pack")
-    if not kept.exists():
-        shutil.copy(data / "tokenizer.model", kept)
-    if kept.read_bytes() != (data / "tokenizer.model").read_bytes():
-        raise StateError(f"the tokens in {data} are of another tokenizer.model than {kept}")
     vocabulary = read_summary(data)["recipe"]["vocabulary"]
-    if vocabulary != config.vocab_size:
+    if vocabulary != recipe.vocabulary:
         raise StateError(
             f"the tokens in {data} are of a vocabulary of {vocabulary}, expected "
-            f"{config.vocab_size}: pack the --corpus again"
+            f"{recipe.vocabulary}: pack the --corpus again"
+        )
+    if kept.exists() and kept.read_bytes() != (data / "tokenizer.model").read_bytes():
+        raise StateError(
+            f"the tokens in {data} are of another tokenizer than {kept}: pack the corpus again, "
+            f"with python -m training.dataset --tokenizer {kept}"
         )
     return data
 
@@ -171,11 +174,11 @@ def _options() -> argparse.Namespace:
         "the default (%(default)s)",
     )
     parser.add_argument(
-        "--step",
+        "--larger-steps",
         type=int,
         default=1,
-        help="how many times as many tokens a step as on a CPU; a GPU needs 16 to be busy "
-        "(default: %(default)s)",
+        help="how many times as many tokens a step as on a CPU, the same from a run's beginning to "
+        "its end; a GPU needs 16 to be busy (default: %(default)s)",
     )
     parser.add_argument(
         "--workers",
@@ -203,8 +206,8 @@ def _options() -> argparse.Namespace:
         "--model", type=Path, help="folder whose config.json has other sizes than the default model"
     )
     options = parser.parse_args()
-    if options.step < 1:
-        parser.error(f"--step is {options.step}; expected 1 or more")
+    if options.larger_steps < 1:
+        parser.error(f"--larger-steps is {options.larger_steps}; expected 1 or more")
     if options.workers < 0:
         parser.error(f"--workers is {options.workers}; expected 0 or more")
     if not 0 <= options.dropout < 1:

@@ -51,6 +51,7 @@ def card(
     machine: str,
     history: str | None = None,
     options: str = "",
+    larger_steps: int = 1,
 ) -> str:
     """The card as Markdown.
 
@@ -60,7 +61,8 @@ def card(
         log: the lines of the run's log.
         machine: what it was trained on.
         history: how it went, of a run that was not made in one piece from random weights.
-        options: with which it was trained, beside minutes and learning rate.
+        options: with which it was trained, beside minutes, learning rate and larger steps.
+        larger_steps: how many times as many tokens a step as the phases say.
     """
     last, peak = log[-1], max(line["rate"] for line in log)
     history = history or (
@@ -69,7 +71,8 @@ def card(
     )
     minutes = last["seconds"] / 60
     rate = "" if peak == PEAK else f" --rate {peak:g}"
-    further = f" {options}" if options else ""
+    further = f" --larger-steps {larger_steps}" if larger_steps != 1 else ""
+    further += f" {options}" if options else ""
     return Template(WORDS.read_text("utf-8")).substitute(
         million=f"{evaluation['parameters'] / 1e6:.1f}",
         active=f"{evaluation['active_parameters'] / 1e6:.1f}",
@@ -91,7 +94,7 @@ def card(
         definitions=sum(len(texts) for texts in _definitions()),
         known=sum(len(table["rows"]) for table in TABLES),
         troubles=sum(_ways_to_say(entry) for entry in TROUBLES),
-        phases=_phases(config),
+        phases=_phases(config, larger_steps),
         bits=_bits(evaluation["bits_per_byte"]),
         int8=_int8(evaluation),
         choices=_shares(evaluation["choices"]),
@@ -136,12 +139,12 @@ def _architecture(config: GrokConfig) -> Iterable[tuple[str, object]]:
     )
 
 
-def _phases(config: GrokConfig) -> str:
+def _phases(config: GrokConfig, larger_steps: int) -> str:
     rows = [
         (
             f"{phase.until:.0%}",
             int(phase.context * config.sequence_len),
-            phase.tokens,
+            larger_steps * phase.tokens,
             f"{phase.disguised:.0%}",
             ", ".join(f"{name} {share:.0%}" for name, share in phase.mixture.items()),
         )
@@ -227,7 +230,10 @@ def main() -> int:
     parser.add_argument(
         "--options",
         default="",
-        help="further options of the training command, such as --options='--step 16'",
+        help="further options of the training command, such as --options='--dropout 0.15'",
+    )
+    parser.add_argument(
+        "--larger-steps", type=int, default=1, help="that of the training command (%(default)s)"
     )
     options = parser.parse_args()
     try:
@@ -236,8 +242,8 @@ def main() -> int:
             json.loads((options.work / name).read_text("utf-8"))
             for name in ("evaluation.json", "replies.json")
         )
-        texts = options.machine, options.history, options.options
-        text = card(read_config(options.model), evaluation, replies, log, *texts)
+        told = options.machine, options.history, options.options, options.larger_steps
+        text = card(read_config(options.model), evaluation, replies, log, *told)
     except (LogError, CheckpointError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import islice
@@ -21,7 +22,7 @@ import numpy as np
 import sentencepiece
 from tqdm import tqdm
 
-from training.corpus import DIALOGUES, PROSE
+from training.corpus import DIALOGUES, PROSE, CorpusError
 from training.pools import Recipe, document_pools, sample_documents
 from training.tokenizer import END, train_tokenizer
 
@@ -95,8 +96,8 @@ def _pack(folder: Path, name: str, documents: Iterable[str], model: bytes) -> in
     return len(tokens)
 
 
-def main() -> None:
-    """Prepares the data and prints how many tokens each pool has."""
+def main() -> int:
+    """Prepares the data and prints how many tokens each pool has; returns the exit status."""
     parser = argparse.ArgumentParser(description="Packs a corpus into tokens on disk.")
     parser.add_argument("--corpus", type=Path, required=True, help=f"a folder with {DIALOGUES}")
     parser.add_argument(
@@ -107,10 +108,15 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, help="one to use instead of training it")
     options = parser.parse_args()
     recipe = Recipe(vocabulary=options.vocabulary, prose_megabytes=options.prose)
-    folder = prepare(options.corpus, recipe, options.work, options.tokenizer)
+    try:
+        folder = prepare(options.corpus, recipe, options.work, options.tokenizer)
+    except (CorpusError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     for name, count in read_summary(folder)["tokens"].items():
         print(f"{name:24}{count:12,} tokens")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,17 +1,21 @@
 """The batches of a run, one after the other, made ahead by other processes where asked.
 
-A step on a CPU takes a thousand times as long as its batch, on a GPU no longer than one.
+A CPU's step takes a hundred times as long as its batch. A GPU's takes less than its batch, so that
+several are to be made at a time.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from itertools import count
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import numpy.typing as npt
@@ -36,26 +40,45 @@ def load(
     """The batches from `first_step` on, each of the phase that is `current()` when it is ordered.
 
     Without `workers` that is when it is taken; else AHEAD batches earlier for each of these
-    processes. Raises CorpusError if a pool is missing or too small.
+    processes, which begin at once. So a phase begins as many steps later, and a run that is stopped
+    and goes on near there may get other batches. Raises CorpusError if a pool is missing, or if a
+    phase has none that is large enough.
     """
     batches = [phase.batches(data, config) for phase in phases]
-    if workers:
-        return _made_ahead((data, config, phases), current, first_step, workers)
-    return (batches[current()](step) for step in count(first_step))
+    if not workers:
+        return (batches[current()](step) for step in count(first_step))
+    source = data, config, phases
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _open, source)
+    steps = count(first_step)
+
+    def order() -> Future[Batch]:
+        return pool.submit(_make, current(), next(steps))
+
+    with _uninterrupted():
+        coming = deque(order() for _ in range(AHEAD * workers))
+    return _taken(pool, coming, order)
 
 
-def _made_ahead(
-    source: tuple[Path, GrokConfig, Sequence[Phase]],
-    current: Callable[[], int],
-    first_step: int,
-    workers: int,
+def _taken(
+    pool: ProcessPoolExecutor, coming: deque[Future[Batch]], order: Callable[[], Future[Batch]]
 ) -> Generator[Batch]:
-    coming = deque[Future[Batch]]()
-    with ProcessPoolExecutor(workers, get_context("spawn"), _open, source) as pool:
-        for step in count(first_step):
-            coming.append(pool.submit(_make, current(), step))
-            if len(coming) > AHEAD * workers:
-                yield coming.popleft().result()
+    """One batch after the other, for each taken another one ordered."""
+    try:
+        while True:
+            coming.append(order())
+            yield coming.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """The processes begun within never get Ctrl+C: it is the run's, which saves and ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _batches: list[Batches] = []
@@ -63,8 +86,16 @@ _batches: list[Batches] = []
 
 
 def _open(data: Path, config: GrokConfig, phases: Sequence[Phase]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the run's, which ends its processes
+    Thread(target=_end_with_the_run, daemon=True).start()
     _batches.extend(phase.batches(data, config) for phase in phases)
+
+
+def _end_with_the_run() -> None:
+    """Else a run that is killed would leave its processes behind, waiting for orders."""
+    run = parent_process()
+    if run:
+        run.join()
+        os._exit(1)
 
 
 def _make(phase: int, step: int) -> Batch:

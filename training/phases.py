@@ -29,20 +29,17 @@ class Phase:
     disguised: float
 
     def shape(self, config: GrokConfig) -> tuple[int, int]:
-        """Of a batch: (rows, tokens of a row and the one behind it)."""
+        """Of a step: (rows, tokens of a row)."""
         length = int(self.context * config.sequence_len)
-        return max(1, self.tokens // length), length + 1
+        return max(1, self.tokens // length), length
 
     def batches(self, data: Path, config: GrokConfig) -> Batches:
         """Its batches. A pool too small for a row is left out: a corpus may have no books."""
-        rows, size = self.shape(config)
+        rows, length = self.shape(config)
+        mixture = sufficient(data, self.mixture, length)
+        size, disguised = config.vocab_size, self.disguised
         return Batches(
-            data,
-            sufficient(data, self.mixture, size - 1),
-            rows=rows,
-            length=size - 1,
-            vocabulary=config.vocab_size,
-            disguised=self.disguised,
+            data, mixture, rows=rows, length=length, vocabulary=size, disguised=disguised
         )
 
 

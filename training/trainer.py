@@ -21,7 +21,7 @@ from training.loader import load
 from training.model import dropout, loss
 from training.optimizer import DECAY_PART, PEAK, learning_rate, optimizer
 from training.phases import PHASES, Phase
-from training.progress import Progress
+from training.progress import LOG_EVERY, Progress
 from training.state import State
 from training.weights import Params, exported_parameters
 
@@ -38,7 +38,7 @@ def train(
     clock: Callable[[], float] = time.monotonic,
     peak: float = PEAK,
     phases: Sequence[Phase] = PHASES,
-    dropped: float = 0.0,
+    dropout_share: float = 0.0,
     workers: int = 0,
 ) -> State:
     """Trains until the run has taken `minutes` in all, or until `stopped` says so.
@@ -56,17 +56,22 @@ def train(
         clock: tells the seconds.
         peak: the highest learning rate.
         phases: the first begins with the run, each other where the one before ends, at 1 the last.
-        dropped: see `dropout`.
+        dropout_share: see `dropout`.
         workers: processes that make the batches, see `load`.
+
+    Raises:
+        CorpusError: a pool of documents is missing, or a phase has none that is large enough.
     """
     budget = 60 * minutes
 
     def current() -> int:
-        return next(n for n, p in enumerate(phases) if state.seconds < p.until * budget)
+        ahead = (n for n, phase in enumerate(phases) if state.seconds < phase.until * budget)
+        return next(ahead, len(phases) - 1)
 
     loaded = load(data, config, phases, current, state.step, workers)
-    shapes = {phase.shape(config) for phase in phases if state.seconds < phase.until * budget}
-    updates = _compiled(partial(_update, config, dropped), state, shapes)
+    sizes = {phase.shape(config) for phase in phases if state.seconds < phase.until * budget}
+    shapes = [(rows, length + 1) for rows, length in sizes]  # a row's last token is a target only
+    updates = _compiled(partial(_update, config, dropout_share), state, shapes)
     metrics, saved = None, clock()
     with (
         closing(loaded) as batches,
@@ -81,8 +86,10 @@ def train(
             state.params, state.moments, metrics = updates[batch.shape](
                 state.params, state.moments, batch, np.float32(rate), np.uint32(state.step)
             )
-            jax.block_until_ready(before)  # this step's is not waited for: the next is made ready
             state.step += 1
+            # The step before is waited for, so that the next is ready when this one is done; this
+            # one too if the log needs it, or its time would not be counted.
+            jax.block_until_ready(before if state.step % LOG_EVERY else metrics)
             state.tokens += batch[:, 1:].size
             state.seconds += clock() - started
             progress.add(state, metrics, rate, batch.shape[1] - 1)
@@ -96,7 +103,7 @@ def train(
 def _compiled(
     update: Callable[..., Any], state: State, shapes: Iterable[tuple[int, int]]
 ) -> dict[tuple[int, int], Any]:
-    """The step for batches of each of the shapes: no time is lost when a phase begins."""
+    """The step for each of the shapes of batches: no time is lost when a phase begins."""
     step = jax.jit(update, donate_argnums=(0, 1))
 
     def program(shape: tuple[int, int]) -> Any:
@@ -132,16 +139,19 @@ def resume(
 
 def _update(
     config: GrokConfig,
-    dropped: float,
+    dropout_share: float,
     params: Params,
     moments: Any,
     batch: Array,
     rate: Array,
     step: Array,
 ) -> tuple[Params, Any, dict[str, Array]]:
-    """One step of the optimiser: (parameters, its moments, parts of the loss)."""
+    """One step of the optimiser: (parameters, its moments, parts of the loss).
+
+    `step`, its number, decides what `dropout` leaves out, if that is to leave out a share.
+    """
     key = jax.random.fold_in(jax.random.key(0, impl="rbg"), step)
-    drop = dropout(dropped, key) if dropped else None
+    drop = dropout(dropout_share, key) if dropout_share else None
     gradients, metrics = jax.grad(loss, has_aux=True)(params, config, batch, drop)
     moments = moments._replace(hyperparams={"learning_rate": rate})
     updates, moments = optimizer().update(gradients, moments, params)

@@ -60,11 +60,19 @@ def test_addresses_and_names_make_no_links() -> None:
 
 
 def test_the_card_has_every_figure() -> None:
-    text = card(TINY, EVALUATION, REPLIES, LOG, "a laptop_of two", options="--step 16")
+    text = card(
+        TINY, EVALUATION, REPLIES, LOG, "a laptop_of two", options="--dropout 0.1", larger_steps=16
+    )
     for figure in (
         *("27.6", "8.6", "30.7 MB", "1.234", "0.988", "25%", "50%", "10.0%", "40.0%", "0.0012"),
         *("99.0%", "0.5%", "11", "82%", "200", "0.8 million tokens in 400 steps"),
-        *("--minutes 10 --rate 0.001 --step 16", "held at 0.001", "10 minutes", "CC BY-SA 4.0"),
+        *(
+            "--minutes 10 --rate 0.001 --larger-steps 16 --dropout 0.1",
+            "| 32768 |",
+            "held at 0.001",
+            "10 minutes",
+            "CC BY-SA 4.0",
+        ),
         r"a laptop\_of two",
     ):
         assert figure in text, figure

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -15,10 +16,10 @@ import pytest
 
 from tests.training.made import TINY
 from training.optimizer import DECAY_PART, PEAK, WARMUP_STEPS, learning_rate
-from training.phases import Phase
+from training.phases import PHASES, Phase
 from training.progress import LOG_EVERY, Progress, read_log
 from training.state import State, StateError
-from training.trainer import resume, train
+from training.trainer import _update, resume, train
 
 TEN_STEPS = 10 / 60  # minutes, when every step takes a second
 
@@ -129,3 +130,17 @@ def test_the_rate_warms_up_holds_and_decays_to_zero() -> None:
     assert learning_rate(10_000, 1 - DECAY_PART / 2) == pytest.approx(PEAK / 2)
     assert learning_rate(10_000, 1.0) == 0
     assert learning_rate(WARMUP_STEPS, 0.3, peak=1e-3) == 1e-3
+
+
+def test_dropout_leaves_out_others_at_each_step(packed: Path) -> None:
+    batch = PHASES[-1].batches(packed, TINY)(0)
+
+    def loss(share: float, step: int) -> float:
+        state = State.new(TINY)
+        update = jax.jit(partial(_update, TINY, share))
+        _, _, parts = update(state.params, state.moments, batch, np.float32(0), np.uint32(step))
+        return float(parts["loss"])
+
+    assert loss(0.5, 0) == loss(0.5, 0)
+    assert len({loss(0.0, 0), loss(0.5, 0), loss(0.5, 1)}) == 3
+    assert loss(0.0, 0) == loss(0.0, 1)
