@@ -143,7 +143,7 @@ def _phases(config: GrokConfig, larger_steps: int) -> str:
     rows = [
         (
             f"{phase.until:.0%}",
-            int(phase.context * config.sequence_len),
+            phase.shape(config)[1],
             larger_steps * phase.tokens,
             f"{phase.disguised:.0%}",
             ", ".join(f"{name} {share:.0%}" for name, share in phase.mixture.items()),

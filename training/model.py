@@ -9,6 +9,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+import haiku as hk
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -27,17 +28,11 @@ Drop = Callable[[Array], Array]
 
 
 def dropout(share: float, key: Array) -> Drop:
-    """A function that puts 0 for a share of what it is given, others at every call, and makes up
-    for it with the rest (Dropout, JMLR 15, 2014). A text read many times is then less learnt by
-    heart.
+    """Haiku's dropout of a share of what it is given, of others at every call (JMLR 15, 2014): a
+    text read many times is then less learnt by heart.
     """
     calls = count()
-
-    def drop(x: Array) -> Array:
-        kept = jax.random.bernoulli(jax.random.fold_in(key, next(calls)), 1 - share, x.shape)
-        return jnp.where(kept, x / (1 - share), 0)
-
-    return drop
+    return lambda x: hk.dropout(jax.random.fold_in(key, next(calls)), share, x)
 
 
 def logits_of(

@@ -148,10 +148,10 @@ def _update(
 ) -> tuple[Params, Any, dict[str, Array]]:
     """One step of the optimiser: (parameters, its moments, parts of the loss).
 
-    `step`, its number, decides what `dropout` leaves out, if that is to leave out a share.
+    `step`, its number, decides what `dropout` leaves out.
     """
     key = jax.random.fold_in(jax.random.key(0, impl="rbg"), step)
-    drop = dropout(dropout_share, key) if dropout_share else None
+    drop = dropout(dropout_share, key)
     gradients, metrics = jax.grad(loss, has_aux=True)(params, config, batch, drop)
     moments = moments._replace(hyperparams={"learning_rate": rate})
     updates, moments = optimizer().update(gradients, moments, params)
