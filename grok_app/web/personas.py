@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,8 @@ from grok_app.chat import Persona, read_persona, write_persona
 from grok_app.chat.persona import parse_persona
 from grok_app.errors import PersonaError, RequestError
 
-MOST = 50  # personas of one's own
+MOST = 50  # personas of one's own that can be made
+_MOST_READ = 2 * MOST  # what is taken back, or comes of two tabs, may be more
 MOST_EXAMPLES = 6
 _LONGEST = 20_000  # characters of a persona's file
 _LONGEST_STORE = 2 * MOST * _LONGEST  # characters of JSON, which escapes some
@@ -81,13 +82,13 @@ def texts_of(own: str) -> dict[str, str]:
     """The files of a visitor's own personas, by slug; no text means none.
 
     Raises:
-        PersonaError: the text is none that `kept` made.
+        PersonaError: the text is none that `changed` made.
     """
     try:
         texts = json.loads(own[:_LONGEST_STORE]) if own else {}
         if not isinstance(texts, dict):
             raise ValueError
-        if len(texts) > MOST:
+        if len(texts) > _MOST_READ:
             raise ValueError
         for slug, text in texts.items():
             if not _SLUG.fullmatch(slug) or not isinstance(text, str):
@@ -100,25 +101,17 @@ def texts_of(own: str) -> dict[str, str]:
     return texts
 
 
-def kept(texts: Mapping[str, str]) -> str:
-    """What the browser is to keep.
-
-    Raises:
-        PersonaError: these are more than there may be.
-    """
-    if len(texts) > MOST:
-        raise PersonaError(f"there is room for {MOST} personas of your own; delete one first")
-    return json.dumps(texts, ensure_ascii=False)
-
-
 def changed(own: str, change: Change) -> str:
     """What the browser keeps after that change.
 
     Raises:
-        PersonaError: as `texts_of` and `kept`.
+        PersonaError: as `texts_of`, or it would add one more than there may be.
     """
-    texts = texts_of(own) | change
-    return kept({slug: text for slug, text in texts.items() if text is not None})
+    before = texts_of(own)
+    after = {slug: text for slug, text in (before | change).items() if text is not None}
+    if len(after) > max(MOST, len(before)):
+        raise PersonaError(f"there is room for {MOST} personas of your own; delete one first")
+    return json.dumps(after, ensure_ascii=False)
 
 
 def new_slug() -> str:

@@ -12,7 +12,6 @@ from grok_app.web.personas import (
     MOST,
     Personas,
     changed,
-    kept,
     new_slug,
     read_own,
     texts_of,
@@ -27,7 +26,7 @@ GOOD = 'name = "Me"\nicon = "X"\ndescription = "b"\n'
 
 
 def test_both_kinds_are_found_and_offered() -> None:
-    own = kept({MINE: GOOD})
+    own = json.dumps({MINE: GOOD})
     assert PERSONAS.find("grok") is SHIPPED[0]
     assert PERSONAS.find(MINE, own) == read_persona(MINE, GOOD)
     assert PERSONAS.choices(own) == [*PERSONAS.choices(), ("X Me", MINE)]
@@ -42,8 +41,8 @@ def test_the_shipped_ones_cannot_be_replaced() -> None:
     ("slug", "own", "words"),
     [
         ("nobody", "", "there is no persona 'nobody' in this browser; choose another, or import"),
-        (MINE, kept({}), "there is no persona 'own-0123abcd'"),
-        (MINE, kept({MINE: "name = 3"}), "name is 3; expected a text; mend it"),
+        (MINE, "{}", "there is no persona 'own-0123abcd'"),
+        (MINE, json.dumps({MINE: "name = 3"}), "name is 3; expected a text; mend it"),
         (MINE, "{", "cannot be read, and is left as it is"),
     ],
 )
@@ -71,19 +70,31 @@ def test_a_store_of_another_kind_is_left_alone(own: str) -> None:
 
 
 def test_one_that_cannot_be_read_is_still_offered_to_be_mended() -> None:
-    assert PERSONAS.choices(kept({MINE: "name = 3"}))[-1] == (f"\u26a0 {MINE}", MINE)
+    assert PERSONAS.choices(json.dumps({MINE: "name = 3"}))[-1] == (f"\u26a0 {MINE}", MINE)
 
 
 def test_there_is_room_for_so_many() -> None:
     texts = {f"own-{number:08x}": GOOD for number in range(MOST)}
-    assert texts_of(kept(texts)) == texts
+    full = changed("", dict(texts))
+    assert texts_of(full) == texts
     with pytest.raises(PersonaError, match="delete one first"):
-        kept(texts | {new_slug(): GOOD})
+        changed(full, {new_slug(): GOOD})
+
+
+def test_taking_back_may_bring_more_which_can_be_changed_and_deleted_but_not_added_to() -> None:
+    texts = {f"own-{number:08x}": GOOD for number in range(MOST + 1)}
+    own, slug = json.dumps(texts), "own-00000000"
+    assert texts_of(changed(own, {slug: "x"})) == texts | {slug: "x"}
+    assert len(texts_of(changed(own, {slug: None}))) == MOST
+    with pytest.raises(PersonaError, match="delete one first"):
+        changed(own, {new_slug(): GOOD})
+    with pytest.raises(PersonaError, match="delete one first"):
+        changed(own, {slug: None, new_slug(): GOOD, MINE: GOOD})
 
 
 def test_what_changes_is_changed_and_the_rest_stays() -> None:
     other, third = new_slug(), new_slug()
-    own = kept({MINE: GOOD, other: GOOD})
+    own = json.dumps({MINE: GOOD, other: GOOD})
     after = changed(own, {MINE: None, third: "x", new_slug(): None})
     assert texts_of(after) == {other: GOOD, third: "x"}
 
