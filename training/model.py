@@ -59,14 +59,22 @@ def logits_of(
 
 
 def loss(
-    params: Any, config: GrokConfig, batch: Array, drop: Drop | None = None
+    params: Any,
+    config: GrokConfig,
+    batch: Array,
+    drop: Drop | None = None,
+    balanced: float = BALANCE,
 ) -> tuple[Array, dict[str, Array]]:
     """What training minimises, for a batch [b, T + 1]; see `training.drill.hidden`.
 
+    `balanced` is the weight of "balance".
+
     Returns:
         the loss, and its parts worth watching: "loss", the mean over the rows of the mean
-        cross-entropy in nats of a row's tokens that are not hidden, and "balance", see `imbalance`.
-        So each row counts the same, were only a reply of it learnt; a row all hidden does not.
+        cross-entropy in nats of a row's tokens that are not hidden, and "balance", the mean over
+        rows and layers of `imbalance`. So each row counts the same, were only a reply of it learnt;
+        a row all hidden has no cross-entropy. Balance is asked of each row (DeepSeek-V3, arXiv
+        2412.19437), for over a batch an expert seems in use that knows one kind of text alone.
     """
     tokens, foretold = jnp.where(batch < 0, ~batch, batch), batch[:, 1:] >= 0
     logits, routing = logits_of(params, config, tokens[:, :-1], drop)
@@ -74,6 +82,7 @@ def loss(
     picked = jnp.take_along_axis(logits, tokens[:, 1:, None], axis=-1)[..., 0]
     of_rows = jnp.sum(top - picked, axis=1, where=foretold) / jnp.maximum(foretold.sum(axis=1), 1)
     entropy = jnp.sum(of_rows) / jnp.maximum(foretold.any(axis=1).sum(), 1)
-    balance = jnp.mean(jnp.stack([imbalance(*layer) for layer in routing]))
-    total = entropy + BALANCE * balance + DRIFT * jnp.mean(top**2)
+    by_row = [[part.reshape(*batch[:, 1:].shape, -1) for part in layer] for layer in routing]
+    balance = jnp.mean(jnp.stack([jax.vmap(imbalance)(*layer) for layer in by_row]))
+    total = entropy + balanced * balance + DRIFT * jnp.mean(top**2)
     return total, {"loss": entropy, "balance": balance}

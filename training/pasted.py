@@ -17,7 +17,7 @@ from training.transcripts import draw_names, introduce, transcript
 
 LINES = tomllib.loads((Path(__file__).parent / "lines" / "pasted.toml").read_text("utf-8"))
 
-TALKS = 80
+TALKS = 160
 """Conversations for each kind of preamble."""
 
 CHARACTERS = (300, 2600)

@@ -44,13 +44,19 @@ class Phase:
 
 
 _DRILL = {"drill": 0.75, "plain": 0.10, "dialogues": 0.10, "wit": 0.05}
-_BROAD = {"plain": 0.26, "dialogues": 0.45, "wit": 0.22, "prose": 0.03, "drill": 0.04}
-_TALK = {"plain": 0.19, "dialogues": 0.30, "wit": 0.26, "long": 0.03, "lesson": 0.20, "drill": 0.02}
-_LAST = {"plain": 0.31, "dialogues": 0.36, "wit": 0.15, "long": 0.06, "lesson": 0.10, "drill": 0.02}
+_BROAD = {"plain": 0.07, "dialogues": 0.14, "wit": 0.10, "prose": 0.64, "drill": 0.05}
+_TALK = {
+    **{"plain": 0.13, "dialogues": 0.22, "wit": 0.19, "prose": 0.22, "long": 0.03},
+    **{"lesson": 0.18, "drill": 0.03},
+}
+_LAST = {
+    **{"plain": 0.25, "dialogues": 0.29, "wit": 0.14, "prose": 0.05, "long": 0.13},
+    **{"lesson": 0.11, "drill": 0.03},
+}
 
 PHASES = (  # to look back is learnt first, the rest builds on it; short rows are quicker than long
-    Phase(0.10, 1 / 4, 2048, _DRILL, 0.5),
-    Phase(0.60, 1 / 4, 2048, _BROAD, 0.4),
-    Phase(0.90, 1 / 4, 2048, _TALK, 0.3),
+    Phase(0.08, 1 / 4, 2048, _DRILL, 0.5),
+    Phase(0.52, 1 / 4, 2048, _BROAD, 0.3),
+    Phase(0.75, 1 / 2, 2048, _TALK, 0.2),
     Phase(1.00, 1, 4096, _LAST, 0.05),
 )

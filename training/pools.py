@@ -48,7 +48,7 @@ HELD_TURNS = 16
 TALKS = 10_000  # conversations of a corpus that takes all that was written for it
 MEGABYTE = 1_000_000
 
-SOURCE_WEIGHTS = {"persona-chat": 2.0, "topical-chat": 2.0, "schema-guided": 0.75}
+SOURCE_WEIGHTS = {"persona-chat": 2.0, "topical-chat": 1.25, "schema-guided": 0.6}
 """How often a conversation of a source comes in a pool, on average; those not named, once.
 
 The sources differ much in size, and bits per byte are asked of each alike.
@@ -71,8 +71,8 @@ class Recipe:
     """
 
     vocabulary: int = 4096
-    variants: int = 4
-    prose_megabytes: float = 40.0
+    variants: int = 8
+    prose_megabytes: float = 140.0
     sample_megabytes: float = 20.0
     seed: int = 0
 

@@ -61,6 +61,14 @@ def test_what_is_hidden_is_read_but_not_learnt_and_each_row_counts_the_same() ->
     assert float(measure(params, batch)[0]) == float(total)
 
 
+def test_experts_are_asked_to_be_in_use_in_each_row() -> None:
+    measure = jax.jit(lambda batch: loss(random_parameters(TINY), TINY, batch)[1]["balance"])
+    unlike = jnp.stack([jnp.full(33, 5), jnp.full(33, 9)]).astype(jnp.int32)
+    alone = [float(measure(row[None])) for row in unlike]
+    assert float(measure(unlike)) == pytest.approx(np.mean(alone), rel=1e-3)
+    assert min(alone) > 1.2
+
+
 def test_dropout_leaves_out_a_share_other_ones_at_each_call_and_keeps_the_mean() -> None:
     drop = dropout(0.25, jax.random.key(0))
     first, second = drop(jnp.ones(10_000)), drop(jnp.ones(10_000))

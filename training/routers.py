@@ -1,0 +1,91 @@
+"""Trains a run's routers alone: `python -m training.routers --help`.
+
+Over a batch all experts can be in use while one of them is for a single kind of text, and next to
+unused by any other. So here each row is asked to use them all, more strictly than in the run. The
+routers are a thousandth of the parameters, and the experts stay as they are: minutes are enough.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import optax
+from jax import Array
+from tqdm import trange
+
+from grok_app.checkpoint.folder import read_config
+from grok_app.errors import CheckpointError
+from grok_app.model.config import GrokConfig
+from training.batches import Batches, sufficient
+from training.corpus import CorpusError
+from training.dataset import WORK
+from training.loader import Batch
+from training.model import loss
+from training.nano import NANO
+from training.state import State, StateError
+from training.weights import Params, export
+
+STEPS = 280
+RATE = 2e-3  # at first; it falls to zero
+BALANCE = 0.15  # weight of the loss that keeps all experts in use
+ROWS = 4  # of a step, each as long as the context
+MIXTURE = {"plain": 0.25, "dialogues": 0.2, "prose": 0.2, "wit": 0.1, "lesson": 0.15, "long": 0.1}
+
+
+def train_routers(
+    params: Params, config: GrokConfig, batches: Callable[[int], Batch], steps: int = STEPS
+) -> Params:
+    """The parameters with routers that were trained on so many `batches`, by Adam."""
+    routers = {module: params[module] for module in params if module.endswith("/router")}
+    rest = {module: params[module] for module in params if module not in routers}
+    optimizer = optax.adam(optax.linear_schedule(RATE, 0.0, steps))
+
+    @jax.jit
+    def update(routers: Params, moments: Any, rest: Params, batch: Array) -> tuple[Params, Any]:
+        def objective(routers: Params) -> Array:
+            return loss(rest | routers, config, batch, balanced=BALANCE)[0]
+
+        updates, moments = optimizer.update(jax.grad(objective)(routers), moments)
+        return optax.apply_updates(routers, updates), moments
+
+    moments = optimizer.init(routers)
+    for step in trange(steps, desc="routers", unit=" steps"):
+        routers, moments = update(routers, moments, rest, batches(step))
+    return rest | routers
+
+
+def main() -> int:
+    """Writes <work>/run/routed.npz and exports it; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.routers",
+        description="Trains a run's routers alone, so that no expert is for one kind of text only.",
+    )
+    parser.add_argument("--steps", type=int, default=STEPS, help="how many (default: %(default)s)")
+    parser.add_argument("--work", type=Path, default=WORK, help="tokens and run (%(default)s)")
+    parser.add_argument("--model", type=Path, help="folder whose config.json has other sizes")
+    parser.add_argument("--out", type=Path, required=True, help="where to export")
+    options = parser.parse_args()
+    run, data = options.work / "run", options.work / "data"
+    try:
+        config = read_config(options.model) if options.model else NANO
+        state = State.load(run / "state.npz", config)
+        length, size = config.sequence_len, config.vocab_size
+        mixture = sufficient(data, MIXTURE, length)
+        batches = Batches(data, mixture, rows=ROWS, length=length, vocabulary=size)
+        routed = train_routers(state.params, config, batches, options.steps)
+        replace(state, params=routed).save(run / "routed.npz")
+        export(routed, config, run / "tokenizer.model", options.out)
+    except (CheckpointError, CorpusError, StateError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
