@@ -21,7 +21,7 @@ from grok_app.errors import CheckpointError
 from grok_app.model.config import GrokConfig
 from grok_app.model.parameters import count, count_active
 from training.corpus import DIALOGUES, PROSE, CorpusError
-from training.dataset import WORK, prepare, read_summary
+from training.dataset import WORK, packed, prepare
 from training.nano import NANO
 from training.optimizer import PEAK
 from training.phases import PHASES
@@ -91,30 +91,11 @@ def _prepare(corpus: Path | None, config: GrokConfig, work: Path, run: Path) -> 
         raise StateError(f"{run} has a state.npz but lacks the tokenizer.model it was trained with")
     recipe = Recipe(vocabulary=config.vocab_size)
     if corpus is None:
-        data = _packed(work / "data", recipe, kept)
+        data = packed(work / "data", config.vocab_size, kept)
     else:
         data = prepare(corpus, recipe, work, kept if kept.exists() else None)
     if not kept.exists():
         shutil.copy(data / "tokenizer.model", kept)
-    return data
-
-
-def _packed(data: Path, recipe: Recipe, kept: Path) -> Path:
-    """Tokens that were packed before, maybe on another machine, if they are of that vocabulary and
-    of the tokenizer that the run has kept."""
-    if not (data / "data.json").exists():
-        raise CorpusError(f"no packed tokens in {data}: name the --corpus to pack")
-    vocabulary = read_summary(data)["recipe"]["vocabulary"]
-    if vocabulary != recipe.vocabulary:
-        raise StateError(
-            f"the tokens in {data} are of a vocabulary of {vocabulary}, expected "
-            f"{recipe.vocabulary}: pack the --corpus again"
-        )
-    if kept.exists() and kept.read_bytes() != (data / "tokenizer.model").read_bytes():
-        raise StateError(
-            f"the tokens in {data} are of another tokenizer than {kept}: pack the corpus again, "
-            f"with python -m training.dataset --tokenizer {kept}"
-        )
     return data
 
 

@@ -70,6 +70,7 @@ def card(
         f"fell to zero over the last {DECAY_PART:.0%} of the time."
     )
     minutes = last["seconds"] / 60
+    told = f"{minutes:.1f}" if minutes < 10 else f"{minutes:.0f}"
     rate = "" if peak == PEAK else f" --rate {peak:g}"
     further = f" --larger-steps {larger_steps}" if larger_steps != 1 else ""
     further += f" {options}" if options else ""
@@ -79,8 +80,8 @@ def card(
         megabytes=f"{evaluation['megabytes']:.1f}",
         architecture=table(("", ""), _architecture(config)),
         held_every=f"One in {HELD_OUT_EVERY}",
-        command=f'    make train ARGS="--corpus DIR --minutes {round(minutes)}{rate}{further}"',
-        time=f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.1f} hours",
+        command=f'    make train ARGS="--corpus DIR --minutes {told}{rate}{further}"',
+        time=f"{told} minutes" if minutes < 100 else f"{minutes / 60:.1f} hours",
         machine=escape(machine),
         history=escape(history),
         tokens=f"{last['tokens'] / 1e6:.1f}",

@@ -66,6 +66,29 @@ def prepare(corpus: Path, recipe: Recipe, work: Path = WORK, tokenizer: Path | N
     return folder
 
 
+def packed(folder: Path, vocabulary: int, tokenizer: Path) -> Path:
+    """The folder of tokens that were packed before, maybe on another machine.
+
+    Raises:
+        CorpusError: there are none, or they are of another vocabulary, or of another tokenizer than
+            the run's, which may not be there yet.
+    """
+    if not (folder / "data.json").exists():
+        raise CorpusError(f"no packed tokens in {folder}: name the --corpus to pack")
+    theirs = read_summary(folder)["recipe"]["vocabulary"]
+    if theirs != vocabulary:
+        raise CorpusError(
+            f"the tokens in {folder} are of a vocabulary of {theirs}, expected {vocabulary}: pack "
+            "the --corpus again"
+        )
+    if tokenizer.exists() and tokenizer.read_bytes() != (folder / "tokenizer.model").read_bytes():
+        raise CorpusError(
+            f"the tokens in {folder} are of another tokenizer than {tokenizer}: pack the corpus "
+            f"again, with python -m training.dataset --tokenizer {tokenizer}"
+        )
+    return folder
+
+
 def read_summary(folder: Path) -> dict[str, Any]:
     """What `prepare` noted: "key", "recipe" and, for each pool, how many "tokens"."""
     return json.loads((folder / "data.json").read_text("utf-8"))

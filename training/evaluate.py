@@ -21,7 +21,7 @@ import numpy as np
 
 from grok_app.engine.tokenizer import Tokenizer
 from grok_app.errors import CheckpointError
-from grok_app.model.parameters import count, count_active
+from grok_app.model.parameters import count, count_active, parameters
 from training.choice import right_choices
 from training.corpus import CorpusError
 from training.facts import right_facts
@@ -108,11 +108,14 @@ def windows(document: Sequence[int], context: int) -> Iterator[tuple[Ids, int]]:
 
 def _of_state(path: Path, scorer: Scorer) -> Scorer:
     """The float weights from which the scorer's model was exported."""
-    params = State.load(path, scorer.config).params
-    embeddings = (of["language_model/in_out_embed"]["embeddings"] for of in (scorer.params, params))
-    if not np.array_equal(*embeddings):  # these are exported as they are
-        raise StateError(f"{path} is not the state from which the model was exported: export again")
-    return Scorer(served_floats(params, scorer.config), scorer.config)
+    floats = served_floats(State.load(path, scorer.config).params, scorer.config)
+    for p in parameters(scorer.config):
+        ours, theirs = (params[p.module][p.name] for params in (scorer.params, floats))
+        if p.groups is None and not np.array_equal(ours, theirs):  # these are exported as they are
+            raise StateError(
+                f"{path} is not the state from which the model was exported: export again"
+            )
+    return Scorer(floats, scorer.config)
 
 
 def _with_mean(shares: dict[str, float]) -> dict[str, float]:

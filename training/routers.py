@@ -1,8 +1,8 @@
 """Trains a run's routers alone: `python -m training.routers --help`.
 
-Over a batch all experts can be in use while one of them is for a single kind of text, and next to
-unused by any other. So here each row is asked to use them all, more strictly than in the run. The
-routers are a thousandth of the parameters, and the experts stay as they are: minutes are enough.
+An expert can be for a single kind of text, and next to unused by any other. Here each row is asked
+to use them all, as in the run but several times as strictly. The routers are less than a thousandth
+of the parameters, and the experts stay as they are: minutes are enough.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from grok_app.errors import CheckpointError
 from grok_app.model.config import GrokConfig
 from training.batches import Batches, sufficient
 from training.corpus import CorpusError
-from training.dataset import WORK
+from training.dataset import WORK, packed
 from training.loader import Batch
 from training.model import loss
 from training.nano import NANO
@@ -33,8 +33,9 @@ from training.weights import Params, export
 
 STEPS = 280
 RATE = 2e-3  # at first; it falls to zero
-BALANCE = 0.15  # weight of the loss that keeps all experts in use
+STRICTLY = 0.15  # weight of the loss that keeps all experts in use
 ROWS = 4  # of a step, each as long as the context
+# Without drills, which are no text; with replies, whose experts are to stay what they are.
 MIXTURE = {"plain": 0.25, "dialogues": 0.2, "prose": 0.2, "wit": 0.1, "lesson": 0.15, "long": 0.1}
 
 
@@ -49,7 +50,7 @@ def train_routers(
     @jax.jit
     def update(routers: Params, moments: Any, rest: Params, batch: Array) -> tuple[Params, Any]:
         def objective(routers: Params) -> Array:
-            return loss(rest | routers, config, batch, balanced=BALANCE)[0]
+            return loss(rest | routers, config, batch, balanced=STRICTLY)[0]
 
         updates, moments = optimizer.update(jax.grad(objective)(routers), moments)
         return optax.apply_updates(routers, updates), moments
@@ -61,26 +62,36 @@ def train_routers(
 
 
 def main() -> int:
-    """Writes <work>/run/routed.npz and exports it; returns the exit status."""
+    """Writes <work>/run/routed.npz, to be measured, and exports it; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m training.routers",
-        description="Trains a run's routers alone, so that no expert is for one kind of text only.",
+        description="Trains a run's routers alone, so that no expert is for one kind of text only. "
+        "Writes <work>/run/routed.npz beside its state, and exports it.",
     )
     parser.add_argument("--steps", type=int, default=STEPS, help="how many (default: %(default)s)")
     parser.add_argument("--work", type=Path, default=WORK, help="tokens and run (%(default)s)")
+    parser.add_argument(
+        "--state", type=Path, help="what to go on from (default: <work>/run/state.npz)"
+    )
     parser.add_argument("--model", type=Path, help="folder whose config.json has other sizes")
     parser.add_argument("--out", type=Path, required=True, help="where to export")
     options = parser.parse_args()
-    run, data = options.work / "run", options.work / "data"
+    if options.steps < 1:
+        parser.error(f"--steps is {options.steps}; expected 1 or more")
+    run = options.work / "run"
+    tokenizer = run / "tokenizer.model"
     try:
         config = read_config(options.model) if options.model else NANO
-        state = State.load(run / "state.npz", config)
+        state = State.load(options.state or run / "state.npz", config)
         length, size = config.sequence_len, config.vocab_size
+        if not tokenizer.exists():
+            raise StateError(f"{run} lacks the tokenizer.model that the run was trained with")
+        data = packed(options.work / "data", size, tokenizer)
         mixture = sufficient(data, MIXTURE, length)
         batches = Batches(data, mixture, rows=ROWS, length=length, vocabulary=size)
         routed = train_routers(state.params, config, batches, options.steps)
         replace(state, params=routed).save(run / "routed.npz")
-        export(routed, config, run / "tokenizer.model", options.out)
+        export(routed, config, tokenizer, options.out)
     except (CheckpointError, CorpusError, StateError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import jax
 import jax.numpy as jnp
@@ -55,13 +56,18 @@ class State:
         """The state in a file.
 
         Raises:
-            StateError: the file is of a model of other sizes.
+            StateError: there is none, or it is damaged, or of a model of other sizes.
         """
         expected = jax.eval_shape(lambda: _tree(cls.new(config)))
         shapes, structure = jax.tree.flatten(expected)
-        with np.load(path) as file:
-            step, tokens, seconds, decayed = file["counters"]
-            leaves = [file[f"arr_{i}"] for i in range(len(file.files) - 1)]
+        try:
+            with np.load(path) as file:
+                step, tokens, seconds, decayed = file["counters"]
+                leaves = [file[f"arr_{i}"] for i in range(len(file.files) - 1)]
+        except FileNotFoundError:
+            raise StateError(f"{path} not found: train a run, or name its --work folder") from None
+        except (BadZipFile, EOFError, KeyError, ValueError) as error:
+            raise StateError(f"{path} is no saved run, or is damaged: {error}") from None
         if [leaf.shape for leaf in leaves] != [leaf.shape for leaf in shapes]:
             raise StateError(
                 f"{path} is of a model of other sizes: remove it, or name another --work folder"

@@ -21,7 +21,7 @@ MOST = 50  # personas of one's own that can be made
 _MOST_READ = 2 * MOST  # what is taken back, or comes of two tabs, may be more
 MOST_EXAMPLES = 6
 _LONGEST = 20_000  # characters of a persona's file
-_LONGEST_STORE = 2 * MOST * _LONGEST  # characters of JSON, which escapes some
+_LONGEST_STORE = 2 * _MOST_READ * _LONGEST  # characters of JSON, which escapes some
 _LENGTHS = {"name": 80, "icon": 16, "description": 500}  # at most so many characters
 _MOST_DOTS = 20
 _LONGEST_STOP = 100  # characters: taking them out of a text takes longer the longer they are
@@ -82,7 +82,7 @@ def texts_of(own: str) -> dict[str, str]:
     """The files of a visitor's own personas, by slug; no text means none.
 
     Raises:
-        PersonaError: the text is none that `changed` made.
+        PersonaError: it is malformed, or has more than twice as many as can be made.
     """
     try:
         texts = json.loads(own[:_LONGEST_STORE]) if own else {}

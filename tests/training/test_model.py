@@ -11,6 +11,7 @@ from grok_app.model.attention import capped
 from tests.training.made import TINY, served_logits
 from training.attention import attend_causal
 from training.drill import hidden
+from training.experts import imbalance
 from training.model import dropout, logits_of, loss
 from training.weights import random_parameters
 
@@ -62,11 +63,14 @@ def test_what_is_hidden_is_read_but_not_learnt_and_each_row_counts_the_same() ->
 
 
 def test_experts_are_asked_to_be_in_use_in_each_row() -> None:
-    measure = jax.jit(lambda batch: loss(random_parameters(TINY), TINY, batch)[1]["balance"])
-    unlike = jnp.stack([jnp.full(33, 5), jnp.full(33, 9)]).astype(jnp.int32)
-    alone = [float(measure(row[None])) for row in unlike]
-    assert float(measure(unlike)) == pytest.approx(np.mean(alone), rel=1e-3)
-    assert min(alone) > 1.2
+    params = random_parameters(TINY)
+    rows = jnp.repeat(jnp.arange(4, 36)[:, None], 33, axis=1)  # of one word each
+    measure = jax.jit(lambda batch: loss(params, TINY, batch)[1]["balance"])
+    alone = [float(measure(row[None])) for row in rows]
+    assert float(measure(rows)) == pytest.approx(np.mean(alone), rel=0.02)
+    _, routing = jax.jit(lambda: logits_of(params, TINY, rows[:, :-1]))()
+    of_batch = np.mean([imbalance(*layer) for layer in routing])
+    assert of_batch < 1 + (np.mean(alone) - 1) / 2
 
 
 def test_dropout_leaves_out_a_share_other_ones_at_each_call_and_keeps_the_mean() -> None:

@@ -59,7 +59,7 @@ def test_what_cannot_be_found_is_said(slug: str, own: str, words: str) -> None:
         "[" * 100_000,
         '{"own-0123abcd": 3}',
         '{"../../etc": "x"}',
-        json.dumps({MINE: "x" * 3_000_000}),
+        json.dumps({MINE: "x" * 5_000_000}),
     ],
     ids=["list", "number", "deep", "no text", "slug", "large"],
 )
@@ -84,6 +84,7 @@ def test_there_is_room_for_so_many() -> None:
 def test_taking_back_may_bring_more_which_can_be_changed_and_deleted_but_not_added_to() -> None:
     texts = {f"own-{number:08x}": GOOD for number in range(MOST + 1)}
     own, slug = json.dumps(texts), "own-00000000"
+    assert texts_of(json.dumps(dict.fromkeys(texts, GOOD + '"' * 19_900)))
     assert texts_of(changed(own, {slug: "x"})) == texts | {slug: "x"}
     assert len(texts_of(changed(own, {slug: None}))) == MOST
     with pytest.raises(PersonaError, match="delete one first"):
