@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given
@@ -174,8 +175,12 @@ def test_all_figures_come_from_the_command_line(
     assert "int8 costs" in printed
 
 
-def test_floats_of_another_run_are_refused(whole: Path, tmp_path: Path) -> None:
-    State.new(TINY, seed=1).save(tmp_path / "state.npz")
+@pytest.mark.parametrize("module", ["transformer/decoder_layer/router", ""])
+def test_floats_of_another_state_are_refused(whole: Path, tmp_path: Path, module: str) -> None:
+    """Of another run, or of the same one with other routers."""
+    params = State.load(whole / "state.npz", TINY).params
+    other = {module: jax.tree.map(lambda w: 2 * w, params[module])} if module else {}
+    State.of(params | (other or random_parameters(TINY, 1))).save(tmp_path / "state.npz")
     with pytest.raises(StateError, match="not the state from which"):
         evaluate(whole / "model", whole, tmp_path / "state.npz")
 
