@@ -69,6 +69,8 @@ class Client:
         with engine.generate(_prompt(engine, turns), seed=seed, **_settings()) as generation:
             for piece in generation:
                 now = time.monotonic()
+                self.tokens += 1
+                text += piece.text
                 if last == asked:
                     self.first.append(now - asked)
                 elif now - last < _SAME_MOMENT:
@@ -77,8 +79,6 @@ class Client:
                 else:  # several tokens come at once: each has taken its part of the time
                     self.between += [(now - last) / waiting] * waiting
                 last, waiting = now, 1
-                self.tokens += 1
-                text += piece.text
         return text.strip() or "..."
 
 

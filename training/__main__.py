@@ -22,6 +22,7 @@ from grok_app.model.config import GrokConfig
 from grok_app.model.parameters import count, count_active
 from training.corpus import DIALOGUES, PROSE, CorpusError
 from training.dataset import WORK, packed, prepare
+from training.loader import LoaderError
 from training.nano import NANO
 from training.optimizer import PEAK
 from training.phases import PHASES
@@ -36,7 +37,7 @@ def main() -> int:
     options = _options()
     try:
         _run(options)
-    except (CorpusError, StateError, CheckpointError) as error:
+    except (CorpusError, LoaderError, StateError, CheckpointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
@@ -47,8 +48,8 @@ def _run(options: argparse.Namespace) -> None:
     run = options.work / "run"
     run.mkdir(parents=True, exist_ok=True)
     start = _start(options.start, config, run) if options.start else None
-    data = _prepare(options.corpus, config, options.work, run)
     state = resume(config, options.minutes, run, start)
+    data = _prepare(options.corpus, config, options.work, run)
     phases = [
         replace(phase, tokens=phase.tokens * options.larger_steps)
         for phase in (PHASES[1:] if options.no_drill else PHASES)
@@ -134,7 +135,8 @@ def _options() -> argparse.Namespace:
         type=float,
         default=60,
         help="of training in all, those of earlier runs included (default: %(default)s); fewer "
-        "than the run has had: only export",
+        "than the run has had: only export; more than a finished run has had: go on from before "
+        "its learning rate fell",
     )
     parser.add_argument(
         "--start",
@@ -165,7 +167,7 @@ def _options() -> argparse.Namespace:
         "--workers",
         type=int,
         default=0,
-        help="processes that make batches ahead; a GPU needs some 12 (default: %(default)s)",
+        help="processes that make batches ahead; a GPU needs some 13 (default: %(default)s)",
     )
     parser.add_argument(
         "--dropout",

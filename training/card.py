@@ -1,6 +1,8 @@
 """Writes a model's card from the figures measured: `python -m training.card --machine TEXT`.
 
 The words stand in card.md; this fills in what evaluation.json, replies.json and the run's log say.
+They are those of the model that comes with the project: of another one, made of other text, its
+sources, its licences and what it cannot do are to be written there first.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ import numpy as np
 import sentencepiece
 from tqdm import tqdm
 
+from grok_app.engine.tokenizer import Tokenizer
+from grok_app.errors import CheckpointError
 from training.corpus import DIALOGUES, PROSE, CorpusError
 from training.pools import Recipe, document_pools, sample_documents
 from training.tokenizer import END, train_tokenizer
@@ -43,11 +45,16 @@ def prepare(corpus: Path, recipe: Recipe, work: Path = WORK, tokenizer: Path | N
     """Writes the tokenizer and the pools and returns their folder; work already done is kept.
 
     A `tokenizer` that is given is used as it is: a model that was trained with it can go on
-    with other text. Raises CorpusError if the corpus is missing or malformed.
+    with other text.
+
+    Raises:
+        CorpusError: the corpus is missing, malformed or too small for a tokenizer, or the one that
+            is given has another vocabulary than the recipe.
+        CheckpointError: what is given is no tokenizer.
     """
-    given = tokenizer.read_bytes() if tokenizer else None
-    folder, key = work / "data", _key(corpus, recipe, given)
-    if (folder / "data.json").exists() and read_summary(folder)["key"] == key:
+    given = _read(tokenizer, recipe.vocabulary) if tokenizer else None
+    folder, key = work / "data", _key(corpus, recipe)
+    if _is_done(folder, key, given):
         return folder
     unfinished = work / "data.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -59,11 +66,28 @@ def prepare(corpus: Path, recipe: Recipe, work: Path = WORK, tokenizer: Path | N
     tokens = {
         name: _pack(unfinished, name, documents(), model) for name, documents in pools.items()
     }
-    summary = {"key": key, "recipe": asdict(recipe), "tokens": tokens}
+    summary = {"key": key, "recipe": asdict(recipe), "given": given is not None, "tokens": tokens}
     (unfinished / "data.json").write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
     return folder
+
+
+def _read(path: Path, vocabulary: int) -> bytes:
+    """The tokenizer in a file."""
+    pieces = Tokenizer(path).vocab_size
+    if pieces != vocabulary:
+        raise CorpusError(f"{path} has {pieces} pieces, expected {vocabulary}: see --vocabulary")
+    return path.read_bytes()
+
+
+def _is_done(folder: Path, key: str, given: bytes | None) -> bool:
+    """Whether the tokens are there, of the tokenizer that is given, else of the corpus' own."""
+    if not (folder / "data.json").exists():
+        return False
+    summary = read_summary(folder)
+    theirs = (folder / "tokenizer.model").read_bytes()
+    return summary["key"] == key and (given == theirs if given else not summary["given"])
 
 
 def packed(folder: Path, vocabulary: int, tokenizer: Path) -> Path:
@@ -90,13 +114,14 @@ def packed(folder: Path, vocabulary: int, tokenizer: Path) -> Path:
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """What `prepare` noted: "key", "recipe" and, for each pool, how many "tokens"."""
+    """What `prepare` noted: "key", "recipe", whether the tokenizer was "given" and, for each
+    pool, how many "tokens"."""
     return json.loads((folder / "data.json").read_text("utf-8"))
 
 
-def _key(corpus: Path, recipe: Recipe, tokenizer: bytes | None) -> str:
+def _key(corpus: Path, recipe: Recipe) -> str:
     """Changes with the recipe, the corpus and the code that makes documents of it."""
-    digest = hashlib.blake2b(repr((recipe, tokenizer)).encode(), digest_size=8)
+    digest = hashlib.blake2b(repr(recipe).encode(), digest_size=8)
     for path in (corpus / DIALOGUES, corpus / PROSE):
         digest.update(str(path.exists() and path.stat().st_size).encode())
     for path in CODE:
@@ -126,14 +151,20 @@ def main() -> int:
     parser.add_argument(
         "--work", type=Path, default=WORK, help="where to write (default %(default)s)"
     )
-    parser.add_argument("--vocabulary", type=int, default=Recipe.vocabulary)
+    parser.add_argument(
+        "--vocabulary",
+        type=int,
+        help=f"pieces of a tokenizer that is trained (default {Recipe.vocabulary})",
+    )
     parser.add_argument("--prose", type=float, default=Recipe.prose_megabytes, help="megabytes")
     parser.add_argument("--tokenizer", type=Path, help="one to use instead of training it")
     options = parser.parse_args()
-    recipe = Recipe(vocabulary=options.vocabulary, prose_megabytes=options.prose)
     try:
+        given = Tokenizer(options.tokenizer).vocab_size if options.tokenizer else None
+        vocabulary = options.vocabulary or given or Recipe.vocabulary
+        recipe = Recipe(vocabulary=vocabulary, prose_megabytes=options.prose)
         folder = prepare(options.corpus, recipe, options.work, options.tokenizer)
-    except (CorpusError, OSError) as error:
+    except (CorpusError, CheckpointError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     for name, count in read_summary(folder)["tokens"].items():

@@ -51,6 +51,7 @@ def evaluate(folder: Path, corpus: Path, floats: Path | None = None) -> Report:
         CheckpointError, CorpusError, StateError: the message says what is wrong.
     """
     tokenizer, scorer = Tokenizer(folder / "tokenizer.model"), Scorer.load(folder)
+    exact = _of_state(floats, scorer) if floats else None
     talks = held_out_talks(corpus)
     texts = held_out_texts(corpus, talks)
     bits, choices = bits_per_byte(scorer, tokenizer, texts)
@@ -64,9 +65,9 @@ def evaluate(folder: Path, corpus: Path, floats: Path | None = None) -> Report:
         "facts": _with_mean(right_facts(scorer, tokenizer)),
         "experts": (choices / choices.sum(axis=1, keepdims=True)).tolist(),
     }
-    if floats:
-        exact, _ = bits_per_byte(_of_state(floats, scorer), tokenizer, {s: texts[s] for s in talks})
-        report["int8_cost"] = mean(bits[source] - exact[source] for source in talks)
+    if exact:
+        unrounded, _ = bits_per_byte(exact, tokenizer, {source: texts[source] for source in talks})
+        report["int8_cost"] = mean(bits[source] - unrounded[source] for source in talks)
     return report
 
 

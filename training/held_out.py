@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from training.corpus import clean_prose, read_dialogues, read_prose
-from training.pools import HELD_TURNS
+from training.corpus import HELD_OUT_EVERY, CorpusError, clean_prose, read_dialogues, read_prose
 from training.transcripts import transcript
 from training.wit import SHORT_TEXTS
+
+HELD_TURNS = 16
+"""Of each conversation, for its transcript."""
 
 PROSE_CHARACTERS = 20_000
 """Of each book."""
@@ -18,11 +20,16 @@ Talks = dict[str, list[tuple[str, ...]]]
 
 
 def held_out_talks(corpus: Path) -> Talks:
-    """The conversations that training keeps out. Raises CorpusError."""
+    """The conversations that training keeps out. Raises CorpusError, also if there are none."""
     talks: Talks = {}
     for conversation in read_dialogues(corpus):
         if conversation.held_out:
             talks.setdefault(conversation.source, []).append(conversation.turns)
+    if not talks:
+        raise CorpusError(
+            f"no conversation of {corpus} is held out, and nothing can be measured: one line in "
+            f"{HELD_OUT_EVERY} is, on average; add conversations"
+        )
     return dict(sorted(talks.items()))
 
 

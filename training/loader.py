@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import count
 from multiprocessing import get_context, parent_process
@@ -29,6 +30,11 @@ AHEAD = 4  # batches, for each process
 Batch = npt.NDArray[np.int32]
 
 
+class LoaderError(Exception):
+    """A process that makes batches is no more."""
+
+
+@contextmanager
 def load(
     data: Path,
     config: GrokConfig,
@@ -36,17 +42,21 @@ def load(
     current: Callable[[], int],
     first_step: int = 0,
     workers: int = 0,
-) -> Generator[Batch]:
+) -> Iterator[Iterator[Batch]]:
     """The batches from `first_step` on, each of the phase that is `current()` when it is ordered.
 
     Without `workers` that is when it is taken; else AHEAD batches earlier for each of these
     processes, which begin at once. So a phase begins as many steps later, and a run that is stopped
-    and goes on near there may get other batches. Raises CorpusError if a pool is missing, or if a
-    phase has none that is large enough.
+    and goes on near there may get other batches.
+
+    Raises:
+        CorpusError: a pool is missing, or a phase has none that is large enough.
+        LoaderError: by the iterator, when one of the processes has ended.
     """
     batches = [phase.batches(data, config) for phase in phases]
     if not workers:
-        return (batches[current()](step) for step in count(first_step))
+        yield (batches[current()](step) for step in count(first_step))
+        return
     source = data, config, phases
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _open, source)
     steps = count(first_step)
@@ -54,21 +64,25 @@ def load(
     def order() -> Future[Batch]:
         return pool.submit(_make, current(), next(steps))
 
-    with _uninterrupted():
-        coming = deque(order() for _ in range(AHEAD * workers))
-    return _taken(pool, coming, order)
+    try:
+        with _uninterrupted():
+            coming = deque(order() for _ in range(AHEAD * workers))
+        yield _taken(coming, order)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _taken(
-    pool: ProcessPoolExecutor, coming: deque[Future[Batch]], order: Callable[[], Future[Batch]]
-) -> Generator[Batch]:
+def _taken(coming: deque[Future[Batch]], order: Callable[[], Future[Batch]]) -> Iterator[Batch]:
     """One batch after the other, for each taken another one ordered."""
     try:
         while True:
             coming.append(order())
             yield coming.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    except BrokenProcessPool:
+        raise LoaderError(
+            "a process that makes batches has ended, perhaps for want of memory: go on with fewer "
+            "--workers"
+        ) from None
 
 
 @contextmanager

@@ -1,12 +1,10 @@
-"""The pools of documents that a corpus gives: what is trained on, and what is held out.
+"""The pools of documents that a corpus gives to train on; what is held out is in none.
 
 plain           conversations as lines `A: ...` and `B: ...`, as evaluation reads them
 dialogues-<n>   the same with varied labels, preambles and examples, a variant each
 wit-<n>         definitions, quips, tales, small talk, knowledge in conversations, a variant each
 long-<n>        long texts that are put into conversations, a variant each
 prose           books
-held-<source>   the first turns of conversations held out, as `plain`
-held-prose      books held out
 """
 
 from __future__ import annotations
@@ -22,13 +20,7 @@ from random import Random
 from tqdm import tqdm
 
 from training.asides import meetings
-from training.corpus import (
-    Conversation,
-    clean_prose,
-    clean_turns,
-    read_dialogues,
-    read_prose,
-)
+from training.corpus import clean_prose, clean_turns, read_dialogues, read_prose
 from training.echoes import echoing
 from training.knowledge import quizzes
 from training.pasted import pasted
@@ -44,7 +36,6 @@ from training.transcripts import (
 from training.voices import voiced
 from training.wit import SHORT_TEXTS, witty_turns
 
-HELD_TURNS = 16
 TALKS = 10_000  # conversations of a corpus that takes all that was written for it
 MEGABYTE = 1_000_000
 
@@ -90,8 +81,7 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
     ]
     rng.shuffle(talks)
     told = tqdm([passage for passage in passages if not passage.held_out], "wit", unit="")
-    books = [passage for passage in passages if passage.source not in SHORT_TEXTS]
-    texts = [book.text for book in books if not book.held_out]
+    texts = [p.text for p in passages if p.source not in SHORT_TEXTS and not p.held_out]
     made = chain(
         witty_turns(told, Random(recipe.seed)),
         meetings(Random(recipe.seed)),
@@ -124,9 +114,6 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
         pools[f"wit-{variant}"] = partial(varied, witty, variant, voice=False)
         pools[f"long-{variant}"] = partial(varied, lengthy, variant, voice=False)
     pools["prose"] = partial(_books, texts, recipe.prose_megabytes, recipe.seed)
-    for source in sorted({conversation.source for conversation in conversations}):
-        pools[f"held-{source}"] = partial(_held_dialogues, conversations, source)
-    pools["held-prose"] = lambda: (clean_prose(book.text) for book in books if book.held_out)
     return pools
 
 
@@ -148,12 +135,6 @@ def _books(texts: Sequence[str], megabytes: float, seed: int) -> Iterator[str]:
             return
         room -= len(text)
         yield clean_prose(text)
-
-
-def _held_dialogues(conversations: Iterable[Conversation], source: str) -> Iterator[str]:
-    for conversation in conversations:
-        if conversation.held_out and conversation.source == source:
-            yield transcript(conversation.turns[:HELD_TURNS])
 
 
 def sample_documents(pools: Pools, megabytes: float) -> Iterator[str]:

@@ -34,6 +34,7 @@ from training.judge import told_apart
 from training.transcripts import introduce
 
 OPENINGS = 200
+FEWEST = 2  # one to learn from, one to be tested on
 LONGEST = 80  # tokens, within which a reply should end by itself
 NAMES = ("Alex", "Sam")  # where an opening has a gap for the speaker's name, or for the other's
 
@@ -139,8 +140,13 @@ def converse(engine: Engine, personas: Sequence[Persona], talks: Talks) -> Repor
         "openings", their number; "personas", `figures` by name; "told_apart", pairs of names with
         the judge's share; "exchanges", every opening that a persona suggests, and its reply: a
         card may show these, for they are not the corpus' text.
+
+    Raises:
+        CorpusError: there are too few openings.
     """
     texts = openings(talks)
+    if len(texts) < FEWEST:
+        raise CorpusError(f"{len(texts)} openings in the held-out text; a judge needs {FEWEST}")
     said = {persona.name: replies_of(engine, persona, texts) for persona in personas}
     pairs = [
         (one, other, told_apart([r.text for r in said[one]], [r.text for r in said[other]]))

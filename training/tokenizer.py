@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 
 import sentencepiece
 
+from training.corpus import CorpusError
+
 END = 2
 """The id that ends a document."""
 
@@ -20,10 +22,25 @@ LONGEST_LINE = 2000
 
 
 def train_tokenizer(documents: Iterable[str], vocabulary: int) -> bytes:
-    """The contents of a tokenizer.model of so many pieces; the same for the same documents."""
+    """The contents of a tokenizer.model of so many pieces; the same for the same documents.
+
+    Raises:
+        CorpusError: there is too little text for so many.
+    """
     model = io.BytesIO()
+    try:
+        _train(_lines(documents), model, vocabulary)
+    except RuntimeError as error:
+        raise CorpusError(
+            f"too little text for a vocabulary of {vocabulary} pieces ({error}): add text, or have "
+            "a smaller vocabulary"
+        ) from None
+    return model.getvalue()
+
+
+def _train(lines: Iterator[str], model: io.BytesIO, vocabulary: int) -> None:
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=_lines(documents),
+        sentence_iterator=lines,
         model_writer=model,
         model_type="bpe",
         vocab_size=vocabulary,
@@ -43,7 +60,6 @@ def train_tokenizer(documents: Iterable[str], vocabulary: int) -> bytes:
         unk_id=3,
         minloglevel=1,
     )
-    return model.getvalue()
 
 
 def _lines(documents: Iterable[str]) -> Iterator[str]:

@@ -61,6 +61,7 @@ def train(
 
     Raises:
         CorpusError: a pool of documents is missing, or a phase has none that is large enough.
+        LoaderError: a process that makes batches has ended; the state is saved.
     """
     budget = 60 * minutes
 
@@ -68,21 +69,25 @@ def train(
         ahead = (n for n, phase in enumerate(phases) if state.seconds < phase.until * budget)
         return next(ahead, len(phases) - 1)
 
-    loaded = load(data, config, phases, current, state.step, workers)
     sizes = {phase.shape(config) for phase in phases if state.seconds < phase.until * budget}
     shapes = [(rows, length + 1) for rows, length in sizes]  # a row's last token is a target only
-    updates = _compiled(partial(_update, config, dropout_share), state, shapes)
-    metrics, saved = None, clock()
     with (
-        closing(loaded) as batches,
+        load(data, config, phases, current, state.step, workers) as batches,
         closing(Progress(folder / "log.jsonl", state, budget)) as progress,
     ):
+        updates = _compiled(partial(_update, config, dropout_share), state, shapes)
+        metrics, saved = None, clock()
         while state.seconds < budget and not stopped():
             started, spent, before = clock(), state.seconds / budget, metrics
             if spent >= 1 - DECAY_PART and not state.decayed:
                 state.save(folder / "stable.npz")
                 state.decayed = True
-            rate, batch = learning_rate(state.step, spent, peak), next(batches)
+            rate = learning_rate(state.step, spent, peak)
+            try:
+                batch = next(batches)
+            except Exception:  # the state is whole: this step has not begun to change it
+                state.save(folder / "state.npz")
+                raise
             state.params, state.moments, metrics = updates[batch.shape](
                 state.params, state.moments, batch, np.float32(rate), np.uint32(state.step)
             )

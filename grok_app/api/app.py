@@ -69,6 +69,6 @@ def _cors(origins: tuple[str, ...]) -> Middleware:
         CORSMiddleware,
         allow_origins=origins,
         allow_methods=["GET", "POST"],
-        allow_headers=["Authorization", "Content-Type"],
+        allow_headers=["*"],  # programs send some of their own, as OpenAI's X-Stainless-Lang
         max_age=600,
     )

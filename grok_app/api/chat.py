@@ -131,7 +131,8 @@ class Answering:
             yield ChatChunk(**head, choices=[], usage=self._usage())
 
     async def _choices(self, request: Request) -> AsyncGenerator[ChatChunkChoice]:
-        trims = [Trim(self._persona.labels is None) for _ in self._generations]
+        raw, begun = self._persona.labels is None, _is_begun(self._body.messages[-1])
+        trims = [Trim(raw, begun) for _ in self._generations]
         async with aclosing(pieces(self._generations, request.receive)) as made:
             async for index, piece in made:
                 self._made += 1
@@ -165,10 +166,11 @@ class Answering:
 
 class Trim:
     """A reply without the spaces between label and text, and without those at its end, which wait
-    until something follows; raw text stays as it is."""
+    until something follows; raw text stays as it is. One that is `begun` goes on in the middle of
+    a text, where a space parts words."""
 
-    def __init__(self, raw: bool):
-        self._raw, self._begun, self._held = raw, False, ""
+    def __init__(self, raw: bool, begun: bool = False):
+        self._raw, self._begun, self._held = raw, begun, ""
 
     def push(self, text: str) -> str:
         """What of the text so far can be shown, and was not yet."""
@@ -187,6 +189,13 @@ def _told(persona: Persona, text: str) -> Persona:
     """The persona with a system message in its preamble's place; its examples stay, since they
     show the form. Like a turn, the message cannot pass for one with a label."""
     return replace(persona, preamble=neutralize(text, persona))
+
+
+def _is_begun(message: Message) -> bool:
+    """Whether the reply continues that message, and the space before its next word is not there
+    yet: the model never sees one at the end, and writes its own."""
+    text = message.text
+    return message.role == "assistant" and text == text.rstrip()
 
 
 def _turns(messages: Sequence[Message]) -> list[Turn]:

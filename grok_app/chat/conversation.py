@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from grok_app.chat.persona import Sampling, parse_sampling
-from grok_app.chat.prompt import Turn
+from grok_app.chat.prompt import Turn, encodable
 from grok_app.errors import ConversationError, PersonaError
 
 MOST_NODES = 10_000
@@ -70,6 +70,9 @@ class Node:
 class Conversation:
     """A tree of turns, and the branch of it that is looked at.
 
+    Half a surrogate pair, which a page's stream could not carry, is a question mark in it, wherever
+    its texts come from.
+
     Attributes:
         id: distinguishes it from all others.
         title: what a list calls it.
@@ -106,8 +109,8 @@ class Conversation:
 
     def said(self, text: str) -> Conversation:
         """The person speaks: a turn after the leaf. The first one gives the title."""
-        title = self.title or _title(text)
-        return replace(self._with(Node(self.leaf, "user", text)), title=title)
+        said = self._with(Node(self.leaf, "user", text))
+        return replace(said, title=self.title or _title(said.nodes[-1].text))
 
     def replied(self, text: str, made: Made | None = None) -> Conversation:
         """The model has answered the leaf; without any text nothing changes."""
@@ -161,7 +164,7 @@ class Conversation:
         for node in value["nodes"]:
             if node["made"] is None:
                 del node["made"]
-        return json.dumps(value, ensure_ascii=False)
+        return encodable(json.dumps(value, ensure_ascii=False))
 
     @classmethod
     def from_json(cls, text: str) -> Conversation:
@@ -190,6 +193,7 @@ class Conversation:
         return cls(**texts, nodes=parsed, leaf=leaf)
 
     def _with(self, node: Node) -> Conversation:
+        node = replace(node, text=encodable(node.text))
         return replace(self, nodes=(*self.nodes, node), leaf=len(self.nodes))
 
     def _is_user(self, index: int) -> bool:
@@ -237,7 +241,7 @@ def _made(value: Any, turn: int) -> Made:
         **{name: _text(value, name, LONGEST_TEXT, f"turn {turn}") for name in _MADE_TEXTS},
         seed=seed,
         sampling=sampling,
-        stop=tuple(stop),
+        stop=tuple(map(encodable, stop)),
         experts=tuple(map(tuple, experts)),
     )
 
@@ -246,7 +250,7 @@ def _text(value: dict[str, Any], name: str, longest: int, where: str = "the conv
     text = value.get(name, "")
     _check(isinstance(text, str), f"{name} of {where} is {text!r}; expected a text")
     _check(len(text) <= longest, f"{name} of {where} has {len(text):,} characters; {longest:,} fit")
-    return text
+    return encodable(text)
 
 
 def _whole(value: Any, below: int) -> bool:

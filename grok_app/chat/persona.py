@@ -12,6 +12,7 @@ from grok_app.errors import PersonaError
 
 log = logging.getLogger(__name__)
 
+LONGEST_LABEL = 80  # characters
 _RANGES = {
     "temperature": (0.0, 5.0),
     "top_p": (0.0, 1.0),
@@ -185,6 +186,10 @@ def _check_labels(persona: Persona, values: dict[str, Any]) -> None:
             raise PersonaError(f"{unused[0]} with raw = true, which has no turns; remove one")
         return
     for key, label in vars(persona.labels).items():
+        if len(label) > LONGEST_LABEL:
+            raise PersonaError(
+                f"labels.{key} has {len(label)} characters; expected at most {LONGEST_LABEL}"
+            )
         if not label or label != label.strip() or any(c in label for c in ":\n\r"):
             raise PersonaError(
                 f"labels.{key} is {label!r}; expected a name without colon or line break"

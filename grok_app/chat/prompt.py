@@ -18,7 +18,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from grok_app.chat.facts import LONGEST as LONGEST_FACTS
@@ -90,12 +90,12 @@ def build_prompt(
     counts = [count(line) for line in lines]
     start, used = len(lines) - 1, count(head) + counts[-1]
     if used + room > context:
-        advice = "shorten the message"
+        advice = "shorten the message or what stands before it"
         if used < context:
-            advice = "shorten the message or lower the reply's length"
+            advice = "shorten the message or what stands before it, or lower the reply's length"
         raise ContextExceeded(
-            f"the message and the persona's preamble have {used} tokens; with {room} kept free for "
-            f"the reply, {context - room} fit: {advice}"
+            f"the newest message and what stands before the conversation have {used} tokens; with "
+            f"{room} kept free for the reply, {context - room} fit: {advice}"
         )
     while start > 0 and used + counts[start - 1] + room <= context:
         start -= 1
@@ -118,7 +118,7 @@ def _check_lengths(turns: Sequence[Turn]) -> None:
         if size > LONGEST_MESSAGE:
             raise ContextExceeded(
                 f"an earlier turn has {size:,} characters; at most {LONGEST_MESSAGE:,} can be "
-                "read: change it, or begin a new chat"
+                "read: shorten it or leave it out"
             )
 
 
@@ -188,16 +188,32 @@ def _unlabelled(line: str, persona: Persona) -> str:
 
 
 def _without(text: str, stops: Sequence[str]) -> str:
-    """`text` with stop strings taken out of it until there is none."""
+    """`text` with stop strings taken out of it until there is none.
+
+    Goes through the text once, as an automaton of Aho and Corasick (1975): its states are the
+    beginnings of stop strings, and where one is taken out the state is again what it was before.
+    So a character costs the same, however long the stop strings are.
+    """
     if not any(stop in text for stop in stops):
         return text
+    begun = {stop[:size] for stop in stops for size in range(len(stop) + 1)}
+
+    @cache
+    def after(state: str, character: str) -> tuple[str, int]:
+        """The next state: the longest end that begins a stop string; and how long the stop string
+        is that ends here, or 0."""
+        end = state + character
+        state = next(end[i:] for i in range(len(end) + 1) if end[i:] in begun)
+        return state, next((len(stop) for stop in stops if state.endswith(stop)), 0)
+
     kept: list[str] = []
+    states = [""]
     for character in text:
+        state, ended = after(states[-1], character)
         kept.append(character)
-        for stop in stops:
-            if kept[-1] == stop[-1] and "".join(kept[-len(stop) :]) == stop:
-                del kept[-len(stop) :]
-                break
+        states.append(state)
+        if ended:
+            del kept[-ended:], states[-ended:]
     return "".join(kept)
 
 
@@ -226,5 +242,9 @@ def _skeleton(text: str) -> str:
 def _legible(text: str) -> str:
     """One kind of line break, no control characters, no lone surrogates."""
     text = "\n".join(re.split(r"\r\n|[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]", text))
-    text = text.encode(errors="replace").decode()
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc")
+    return "".join(c for c in encodable(text) if c in "\n\t" or unicodedata.category(c) != "Cc")
+
+
+def encodable(text: str) -> str:
+    """`text` with a question mark for each lone surrogate, which can neither be sent nor kept."""
+    return text.encode(errors="replace").decode()

@@ -6,6 +6,7 @@ import json
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -23,7 +24,7 @@ from grok_app.web.reply import Progress, Reply
 from grok_app.web.running import RunningReplies
 from grok_app.web.status import about, gauges, verdict
 from grok_app.web.versions import Versions
-from grok_app.web.words import language_of
+from grok_app.web.words import language_of, translated
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
@@ -100,7 +101,7 @@ class ChatTab:
         with gr.Accordion("Watch the experts", open=False, elem_id="experts-row"):
             self.experts = ExpertsPanel(engine, self.personas)
         with gr.Row(elem_id="about"):
-            gr.Markdown(about(engine))
+            gr.Markdown(translated(partial(about, engine)))
             gr.Markdown("a base model: it continues text, and makes things up")
         with gr.Sidebar(position="right", open=False, label="Settings", elem_id="settings"):
             gr.Markdown("## Settings")
@@ -182,14 +183,15 @@ class ChatTab:
             yield {self.message: text}  # without any update Gradio empties all that is shown
             return
         before = self.current(request, talk)
-        yield from self._reply(before.said(text), before, wish, request, typed=text)
+        spent = self.message, self.begin
+        yield from self._reply(before.said(text), before, wish, request, *spent)
 
     def on_example(
         self, request: gr.Request, event: gr.SelectData, talk: str, *wish: Any
     ) -> Iterator[Updates]:
         """A suggested opening was chosen."""
         before = self.current(request, talk)
-        yield from self._reply(before.said(event.value["text"]), before, wish, request)
+        yield from self._reply(before.said(event.value["text"]), before, wish, request, self.begin)
 
     def on_retry(
         self, request: gr.Request, event: gr.RetryData, talk: str, *wish: Any
@@ -198,7 +200,7 @@ class ChatTab:
         before = self.current(request, talk)
         place = before.asked(_index(event))
         if place >= 0:
-            yield from self._reply(before.upto(place), before, wish, request)
+            yield from self._reply(before.upto(place), before, wish, request, self.begin)
         else:
             yield self._shown(request, before)
 
@@ -213,25 +215,27 @@ class ChatTab:
             warn(error, language_of(request))
             changed = before
         if changed is not before and changed.turns[-1].role == "user":
-            yield from self._reply(changed, before, wish, request)
+            yield from self._reply(changed, before, wish, request, self.begin)
         else:
             yield self._shown(request, changed)
 
-    def on_more(self, request: gr.Request, talk: str, _begin: str, *rest: Any) -> Iterator[Updates]:
-        """The last reply is to go on."""
+    def on_more(self, request: gr.Request, talk: str, *wish: Any) -> Iterator[Updates]:
+        """The last reply is to go on; a message that has none is to be answered."""
         before = self.current(request, talk)
-        if before.turns and before.turns[-1].role == "assistant":
-            wish = (before.turns[-1].text, *rest)
+        if not before.turns:
+            yield self._shown(request, before)
+        elif before.turns[-1].role == "assistant":
+            wish = (before.turns[-1].text, *wish[1:])
             yield from self._reply(before.upto(len(before.path) - 2), before, wish, request)
         else:
-            yield self._shown(request, before)
+            yield from self._reply(before, before, wish, request, self.begin)
 
     def on_replay(self, request: gr.Request, talk: str, own: str) -> Iterator[Updates]:
         """A conversation that was sent by somebody is made again, reply by reply."""
         self.running.end(request)
         recorded = self._opened(request, talk)
         again = replace(recorded, nodes=(), leaf=None)
-        yield self._shown(request, again) | self._persona_of(recorded, own)
+        yield self._shown(request, again) | {self.talk: gr.skip()} | self._persona_of(recorded, own)
         with suppress(ValueError, PersonaError):  # without them the visitor is told who is missing
             own = self.personas.joined(own, json.loads(talk).get("personas"))
         foreign = differing = 0
@@ -241,14 +245,17 @@ class ChatTab:
                 continue
             if node.made and node.made.model == self.engine.fingerprint:
                 try:
-                    made = yield from self._made(again, node.made, own, request)
+                    made = yield from self._made(again, node.made, own, request, replay=True)
                 except GrokError as error:
                     warn(error, language_of(request))
                     yield self._shown(request, recorded) | self._quiet()
                     return
                 if made is None:
                     return  # the visitor has gone on to something else
-                differing += made.turns[-1].text != node.text
+                if made.turns[-1].text == node.text:
+                    again = made
+                    continue
+                differing += 1
             foreign += node.made is not None and node.made.model != self.engine.fingerprint
             again = again.replied(node.text, node.made)
         yield self._shown(request, again) | {
@@ -262,19 +269,17 @@ class ChatTab:
         before: Conversation,
         wish: Sequence[Any],
         request: gr.Request,
-        typed: str = "",
+        *spent: gr.Textbox,
     ) -> Iterator[Updates]:
-        """Streams the reply to the leaf of `talk` that the settings `wish` for.
-
-        Where there can be none, the conversation `before` and what was `typed` are given back.
+        """Streams the reply to the leaf of `talk` that the settings `wish` for, which empties the
+        boxes of which the text is `spent`. Where there can be none, all is as `before`.
         """
         try:
             made, own = self._wished(wish)
-            yield from self._made(replace(talk, persona=made.persona), made, own, request)
+            yield from self._made(replace(talk, persona=made.persona), made, own, request, spent)
         except GrokError as error:
             warn(error, language_of(request))
-            given_back = {self.message: gr.update(value=typed)} if typed else {}
-            yield self._shown(request, before) | given_back
+            yield self._shown(request, before) | {self.message: _idle()}
 
     def _wished(self, wish: Sequence[Any]) -> tuple[Made, str]:
         """How a reply is to be made, from the values of `wishes`; and the visitor's own personas.
@@ -289,9 +294,16 @@ class ChatTab:
         return made, own
 
     def _made(
-        self, talk: Conversation, made: Made, own: str, request: gr.Request
+        self,
+        talk: Conversation,
+        made: Made,
+        own: str,
+        request: gr.Request,
+        spent: Sequence[gr.Textbox] = (),
+        replay: bool = False,
     ) -> Generator[Updates, None, Conversation | None]:
-        """Streams a reply made as `made` says; returns the conversation with it.
+        """Streams a reply made as `made` says, and empties the boxes of which the text is `spent`;
+        returns the conversation with it. A `replay` is not kept while it goes on.
 
         None where the visitor has stopped it, or begun something else. Raises GrokError where
         there can be no reply.
@@ -306,13 +318,10 @@ class ChatTab:
         made = replace(made, facts="\n".join(reply.prompt.facts))
         running = self.running.begin(request, reply, talk)
         said, watch = language_of(request), self.experts.watch(talk, made.persona)
+        unkept = {self.talk: gr.skip()} if replay else {}
+        now = Progress()
         try:  # from here on: whoever leaves closes this where it stands
-            yield self._shown(request, talk) | {
-                self.message: gr.update(value="", submit_btn=False, stop_btn=True),
-                self.prompt: reply.prompt.text,
-                self.begin: "",
-                self.facts.taken: self.facts.shown(reply.prompt),
-            }
+            yield self._shown(request, talk, answering=True) | self._asked(reply, spent) | unkept
             for now in self._watched(request, reply):
                 counts = count(reply.traces, self.engine.config.num_experts)
                 running.talk = talk.replied(now.text, replace(made, experts=counts))
@@ -324,13 +333,26 @@ class ChatTab:
                     self.experts.view: watch.value(reply.traces),
                 }
             if not self.running.awaits(request, running):
-                yield {self.talk: running.talk.to_json()}  # kept, though something else is shown
+                if not replay:  # it is kept, though something else is shown
+                    yield {self.talk: running.talk.to_json()}
                 return None
+            stopped = now.ended == "stopped"
+            kept = {} if stopped else unkept
             tokens = {self.experts.view: watch.value(reply.traces)}
-            yield self._shown(request, running.talk) | tokens | {self.message: _idle()}
-            return None if now.ended == "stopped" else running.talk
+            yield self._shown(request, running.talk) | kept | tokens | {self.message: _idle()}
+            return None if stopped else running.talk
         finally:
             self.running.finish(request, running)
+
+    def _asked(self, reply: Reply, spent: Sequence[gr.Textbox]) -> Updates:
+        """What is seen of a reply's settings once it is asked for."""
+        emptied: Updates = {box: gr.update(value="") for box in spent}
+        answering = gr.update(submit_btn=False, stop_btn=True)
+        return emptied | {
+            self.message: emptied.get(self.message, {}) | answering,
+            self.prompt: reply.prompt.text,
+            self.facts.taken: self.facts.shown(reply.prompt),
+        }
 
     def _watched(self, request: gr.Request, reply: Reply) -> Iterator[Progress]:
         """The reply as it grows; where the engine fails it ends there, and the visitor is told."""
@@ -447,11 +469,17 @@ class ChatTab:
         except RequestError as error:
             warn(error, language_of(request))
 
-    def _shown(self, request: gr.Request, talk: Conversation, place: int | None = None) -> Updates:
+    def _shown(
+        self,
+        request: gr.Request,
+        talk: Conversation,
+        place: int | None = None,
+        answering: bool = False,
+    ) -> Updates:
         value = talk.to_json() if talk.nodes else ""
         shown = {self.talk: value, self.chat: _messages(talk)}
         shown[self.experts.view] = self.experts.shown(talk)
-        return shown | self.versions.shown(talk, language_of(request), place)
+        return shown | self.versions.shown(talk, language_of(request), place, answering)
 
     def _quiet(self) -> Updates:
         """Nothing is being answered, and nothing is said about it."""

@@ -93,16 +93,20 @@ async function put(full, list, talk, updated) {
   await answer(list.put({ id: talk.id, title: talk.title, updated }));
 }
 
-// Turns are only ever added: whether `nodes` are all there at the beginning of `more`.
+// Turns are only ever added: whether `nodes` are all there at the beginning of `more`. How a reply was
+// made, an imported file may write otherwise than the server does.
 function leadsTo(nodes, more) {
-  return JSON.stringify(nodes) === JSON.stringify(more.slice(0, nodes.length));
+  return nodes.every(({ parent, role, text }, i) =>
+    more[i]?.parent === parent && more[i].role === role && more[i].text === text);
 }
 
 // Keeps what the server has made of the open conversation.
 async function save(text) {
-  if (!text) return show();
-  const talk = JSON.parse(text);
-  if (!talk.nodes.length) return show();
+  const talk = text ? JSON.parse(text) : { nodes: [] };
+  if (!talk.nodes.length) {
+    if (props.value === text) setOpen(null); // else a reload would bring back what was open before
+    return show();
+  }
   talk.id = aliases.get(talk.id) ?? talk.id;
   const id = newId();
   const forked = await inOne("readwrite", async (full, list) => {
@@ -479,15 +483,21 @@ find("input[type=file]").onchange = event => attempt(async () => {
   }
 });
 
+// Replays the conversation of the address, if there is one in it.
+function replayAddress() {
+  const code = location.hash.match(/^#replay=(.+)/)?.[1];
+  if (!code) return false;
+  history.replaceState(null, "", location.pathname + location.search);
+  readLink(code).then(openReplay).catch(() => tell(words.bad_link));
+  return true;
+}
+
 watch("value", keep);
 others.onmessage = () => attempt(show);
+addEventListener("hashchange", replayAddress); // a link that is opened where the page is already
 attempt(async () => {
-  const code = location.hash.match(/^#replay=(.+)/)?.[1];
   await show();
-  if (code) {
-    history.replaceState(null, "", location.pathname + location.search);
-    return readLink(code).then(openReplay).catch(() => tell(words.bad_link));
-  }
+  if (replayAddress()) return;
   const before = sessionStorage.getItem(OPEN);
   if (before) await open(before);
 });

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 
-# An invisible character after "<" where a tag could begin, and inside "![" where an image could:
-# the text looks the same, where an escaped "&lt;" would not in a line of code, and it is copied
-# without them (see page.js).
+# An invisible character after "<" where a tag could begin, inside "![" where an image could, and
+# before the word at which Gradio draws a diagram, which may fetch images too: the text looks the
+# same, where an escaped "&lt;" would not in a line of code, and it is copied without them (see
+# page.js).
 _BREAK = "\u2060"
-_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_ACTIVE = re.compile(r"<(?=[A-Za-z/!?])|!(?=\[)|```(?=mermaid)")
+_BROKEN = re.compile(rf"(<|!(?={_BREAK}\[)|```(?={_BREAK}mermaid)){_BREAK}")
 
 
 def harmless(text: str) -> str:
-    """`text` with tags shown as text, and images not fetched from anywhere."""
-    return _TAG.sub(f"<{_BREAK}", text).replace("![", f"!{_BREAK}[")
+    """`text` with tags and diagrams shown as text, and images not fetched from anywhere."""
+    return _ACTIVE.sub(rf"\g<0>{_BREAK}", text)
 
 
 def original(text: str) -> str:
     """What `harmless` was given."""
-    return text.replace(f"<{_BREAK}", "<").replace(f"!{_BREAK}[", "![")
+    return _BROKEN.sub(r"\1", text)

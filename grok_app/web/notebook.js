@@ -25,7 +25,7 @@ const WORDS = {
 const words = WORDS[navigator.language.slice(0, 2)] ?? WORDS.en;
 const percent = new Intl.NumberFormat(navigator.language, { style: "percent", maximumSignificantDigits: 2 });
 
-const STORE = "grok-1-notebook"; // in localStorage
+const STORE = "grok-1-notebook"; // in sessionStorage, and in localStorage for a tab that has none yet
 const MOST_UNDO = 200;
 const TYPING_MS = 1000; // what is typed within it is undone at once
 const LINGER_MS = 250; // to move the pointer from a word to its choices
@@ -282,6 +282,7 @@ function choose(i, [id, text, , p]) {
 
 function save() {
   try {
+    sessionStorage.setItem(STORE, JSON.stringify(page()));
     localStorage.setItem(STORE, JSON.stringify(page()));
   } catch {
     problem(words.unkept);
@@ -290,7 +291,7 @@ function save() {
 
 function stored() {
   try {
-    const kept = JSON.parse(localStorage.getItem(STORE));
+    const kept = JSON.parse(sessionStorage.getItem(STORE) ?? localStorage.getItem(STORE));
     const whole = kept.tokens.every(token => token.end <= kept.text.length && Array.isArray(token.top));
     return typeof kept.text === "string" && whole ? kept : null;
   } catch {

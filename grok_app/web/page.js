@@ -4,7 +4,7 @@
   document.documentElement.lang = navigator.language.startsWith("de") ? "de" : "en";
 
   // What is copied is the text itself, without the marks of markup.py.
-  const unmarked = text => text.replace(/([<!])\u2060/g, "$1");
+  const unmarked = text => text.replace(/(<|!|```)\u2060/g, "$1");
   document.addEventListener("copy", event => {
     const text = document.getSelection().toString();
     const original = unmarked(text);

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from grok_app.chat import Persona
+from grok_app.chat.persona import LONGEST_LABEL
 from grok_app.web.controls import SLIDERS
 from grok_app.web.persona_fields import values_of
 from grok_app.web.personas import MOST_EXAMPLES
@@ -45,10 +46,9 @@ class PersonaForm:
         )
         with gr.Column(elem_id="persona-turns"):
             with gr.Row():
-                self._add("labels.user", gr.Textbox, label="Label of the person", min_width=120)
-                self._add(
-                    "labels.assistant", gr.Textbox, label="Label of the persona", min_width=120
-                )
+                label: dict[str, Any] = {"max_length": LONGEST_LABEL, "min_width": 120}
+                self._add("labels.user", gr.Textbox, label="Label of the person", **label)
+                self._add("labels.assistant", gr.Textbox, label="Label of the persona", **label)
             gr.Markdown("Examples of what is said, and of the reply in the wanted voice:")
             for number in range(1, MOST_EXAMPLES + 1):
                 self._add_example(number)

@@ -32,6 +32,7 @@ _SHIPPED = "This one comes with the page and stays as it is. Copy it to make it 
 _KEPT = "Kept in your browser, and nowhere else."
 _CHANGED = "Not saved yet."
 _WRONG = "Not saved: something has to be mended first."
+_LONGEST_SAMPLE = 2000  # characters of the message to try
 _DOWNLOAD = """(name, text) => {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "application/toml" }));
@@ -79,7 +80,9 @@ class PersonasTab:
                 with gr.Row(elem_id="persona-save"):
                     self.note = gr.Markdown(_SHIPPED, elem_id="persona-note")
                     self.save = gr.Button("Save", variant="primary", interactive=False, **quiet)
-                self.sample = gr.Textbox("Hello, who are you?", label="A message to try")
+                self.sample = gr.Textbox(
+                    "Hello, who are you?", label="A message to try", max_length=_LONGEST_SAMPLE
+                )
                 self.prompt = gr.Textbox(
                     label="The very prompt the model is given",
                     lines=8,
@@ -350,7 +353,7 @@ class PersonasTab:
         try:
             prompt = build_prompt(
                 persona,
-                [Turn("user", sample)],
+                [Turn("user", sample[:_LONGEST_SAMPLE])],  # the bound of the field is the browser's
                 lambda piece: len(tokenizer.encode(piece)),
                 self.engine.context,
                 persona.sampling.max_tokens,

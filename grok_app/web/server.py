@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from grok_app.web.gate import Gate
 from grok_app.web.limits import Limits
 from grok_app.web.listener import Listener
 from grok_app.web.page import SCRIPT, build
+from grok_app.web.status import about
 from grok_app.web.theme import CSS, theme
 from grok_app.web.words import i18n
 
@@ -107,7 +109,7 @@ def _mounted(blocks: gr.Blocks, engine: Engine, settings: Settings) -> FastAPI:
         theme=theme(),
         css_paths=CSS,
         js=SCRIPT,
-        i18n=i18n(),
+        i18n=i18n(partial(about, engine)),
         footer_links=[],
         show_error=False,
         ssr_mode=False,

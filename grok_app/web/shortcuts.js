@@ -23,6 +23,8 @@ const press = selector => () => document.querySelector(selector)?.click();
 // Gradio gives the buttons of a message no names of their own but translated ones: copy, retry,
 // undo, edit below the last reply; submit, cancel below a message that is being edited.
 function retry() {
+  const last = [...document.querySelectorAll("#chat [data-testid=bot], #chat [data-testid=user]")].pop();
+  if (last?.dataset.testid === "user") return press("#more")(); // there is none yet
   [...document.querySelectorAll("#chat .message-buttons")].pop()?.querySelectorAll("button")[1]?.click();
 }
 

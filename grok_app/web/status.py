@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
 
 
-def about(engine: Engine) -> str:
+def about(engine: Engine, said: Translate) -> str:
     """Which model runs, how large it is, and where."""
-    return (
-        f"{engine.name} · {_count(engine.parameters)} parameters, "
-        f"{_count(engine.active_parameters)} used by a token · {engine.device}"
+    text = said("{name} · {all} parameters, {active} used by a token · {device}")
+    return text.format(
+        name=engine.name,
+        all=_count(engine.parameters, said),
+        active=_count(engine.active_parameters, said),
+        device=engine.device,
     )
 
 
@@ -30,7 +33,8 @@ def gauges(engine: Engine, prompt: Prompt, progress: Progress, said: Translate) 
     if progress.first is None:
         parts.append(said("reading the prompt ..."))
     else:
-        parts.append(said("first token after {seconds} s").format(seconds=f"{progress.first:.2f}"))
+        seconds = _decimal(f"{progress.first:.2f}", said)
+        parts.append(said("first token after {seconds} s").format(seconds=seconds))
     if progress.speed:
         parts.append(said("{speed} tokens/s").format(speed=f"{progress.speed:.0f}"))
     if progress.ended == "length":
@@ -52,8 +56,12 @@ def verdict(foreign: int, differing: int, said: Translate) -> str:
     return said("replayed: the very same words")
 
 
-def _count(number: int) -> str:
-    for size, word in ((1e9, "billion"), (1e6, "million")):
+def _count(number: int, said: Translate) -> str:
+    for size, text in ((1e9, said("{count} billion")), (1e6, said("{count} million"))):
         if number >= size:
-            return f"{number / size:.3g} {word}"
+            return text.format(count=_decimal(f"{number / size:.3g}", said))
     return str(number)
+
+
+def _decimal(number: str, said: Translate) -> str:
+    return number.replace(".", said("."))

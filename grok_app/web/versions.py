@@ -1,4 +1,4 @@
-"""The line below the chat: leafing through the versions of a turn, and having a reply go on."""
+"""The line below the chat: leafing through the versions of a turn, and having the model go on."""
 
 from __future__ import annotations
 
@@ -34,16 +34,23 @@ class Versions:
         """What `shown` gives new values for."""
         return [self.place, self.row, self.label, self.older, self.newer, self.more]
 
-    def shown(self, talk: Conversation, said: Translate, place: int | None = None) -> Updates:
-        """The line for the branch's turn at `place`, or for the last one that has versions."""
+    def shown(
+        self,
+        talk: Conversation,
+        said: Translate,
+        place: int | None = None,
+        answering: bool = False,
+    ) -> Updates:
+        """The line for the branch's turn at `place`, or for the last one that has versions; what is
+        `answering` already need not be asked to go on."""
         children = Counter(node.parent for node in talk.nodes)
         many = [k for k, i in enumerate(talk.path) if children[talk.nodes[i].parent] > 1]
         place = place if place in many else (many[-1] if many else None)
-        ended = bool(talk.turns) and talk.turns[-1].role == "assistant"
+        can_go_on = bool(talk.turns) and not answering
         updates: Updates = {
             self.place: place,
-            self.row: gr.update(visible=ended or place is not None),
-            self.more: gr.update(visible=ended),
+            self.row: gr.update(visible=can_go_on or place is not None),
+            self.more: gr.update(visible=can_go_on),
         }
         if talk.nodes and not talk.path:
             return updates | {

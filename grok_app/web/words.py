@@ -16,10 +16,18 @@ Translate = Callable[[str], str]
 """English to the language of a reader; what has no translation stays English."""
 
 
-def i18n() -> gr.I18n:
-    """The table for the browser, which chooses by its own language. English is the key."""
-    german = _german()
-    return gr.I18n(en={text: text for text in german}, de=dict(german))
+def i18n(*texts: Callable[[Translate], str]) -> gr.I18n:
+    """The table for the browser, which chooses by its own language. English is the key.
+
+    What is filled in on the server is in no file: of these `texts` each is made in both languages.
+    """
+    german = _german() | {text(_as_it_is): text(to_german) for text in texts}
+    return gr.I18n(en={text: text for text in german}, de=german)
+
+
+def translated(text: Callable[[Translate], str]) -> I18nData:
+    """One of the texts of `i18n`, for a component to show."""
+    return I18nData(text(_as_it_is))
 
 
 def translatable(blocks: gr.Blocks) -> None:

@@ -87,6 +87,20 @@ def test_web_pages_are_let_in_only_where_asked(api, nano) -> None:
         assert "access-control-allow-origin" not in other.headers
 
 
+def test_a_web_page_may_send_headers_of_its_own(nano) -> None:
+    """As OpenAI's JavaScript client does, of which the browser asks first."""
+    sent = "authorization,content-type,x-stainless-lang,x-stainless-retry-count"
+    asked = PREFLIGHT | {"Access-Control-Request-Headers": sent}
+    with serving(nano, Access(keys=KEYS, origins=("https://a.org",))) as client:
+        allowed = client.http.options("/v1/chat/completions", headers=asked)
+        assert allowed.status_code == 200
+        assert allowed.headers["access-control-allow-headers"] == sent
+        asked["Origin"] = "https://b.org"
+        refused = client.http.options("/v1/chat/completions", headers=asked)
+        assert refused.status_code == 400
+        assert "access-control-allow-origin" not in refused.headers
+
+
 def test_keys_stand_in_a_file_a_line_each(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_text("# for Ann\nsesame\n\n tea \n")

@@ -87,6 +87,27 @@ def test_a_system_message_takes_the_preambles_place(api, nano) -> None:
     assert answer["choices"][0]["message"]["content"] == last.text
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_begun_reply_goes_on_where_it_ends(api, nano, stream) -> None:
+    """With the space at the joint, if that is not there yet."""
+    begun = "Once upon a"
+    whole = said(nano, "grok", ("Tell me a story.", begun), max_tokens=12)
+    assert whole.startswith(f"{begun} ")
+    for text, rest in ((begun, whole[len(begun) :]), (f"{begun} ", whole[len(begun) + 1 :])):
+        body: dict[str, Any] = {"messages": messages("Tell me a story.", text), "seed": 3}
+        body |= {"model": "nano:grok", "max_tokens": 12, "stream": stream}
+        assert content(api.post("/v1/chat/completions", **body)) == rest
+
+
+def content(response) -> str:
+    """What was said, in one piece or in many."""
+    if "event-stream" not in response.headers["content-type"]:
+        return response.json()["choices"][0]["message"]["content"]
+    lines = [line.removeprefix("data: ") for line in response.text.split("\n\n")]
+    chunks = [json.loads(line) for line in lines if line and line != "[DONE]"]
+    return "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
+
+
 def test_content_may_come_in_parts(api) -> None:
     parts = [{"type": "text", "text": "Tell me "}, {"type": "text", "text": "a story."}]
     whole = api.chat("Tell me a story.", seed=3)["choices"][0]["message"]
@@ -130,6 +151,16 @@ def test_what_cannot_be_done_is_refused_by_name(api, wrong, param, code) -> None
     assert response.status_code == 400
     error = response.json()["error"]
     assert (error["param"], error["code"]) == (param, code)
+
+
+def test_a_long_system_message_is_not_called_the_personas(api) -> None:
+    told = {"role": "system", "content": "long " * 2000}
+    response = api.post("/v1/chat/completions", messages=[told, USER])
+    assert response.status_code == 400
+    message = response.json()["error"]["message"]
+    assert "the newest message and what stands before the conversation have" in message
+    assert message.endswith("shorten the message or what stands before it")
+    assert "persona" not in message
 
 
 def test_a_picture_is_refused_as_such(api) -> None:

@@ -119,18 +119,25 @@ def test_escape_stops_a_reply_and_leaves_an_edit(page: Page, slow_url: str) -> N
     expect(page.locator("#chat textarea")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("locale", "text"), [("de-DE", "Neues Gespräch"), ("en-GB", "New chat")])
+@pytest.mark.parametrize(
+    ("locale", "fresh", "model", "gauges"),
+    [
+        ("de-DE", "Neues Gespräch", "27 Millionen Parameter, 8,", r"Kontext.* \d,\d\d s"),
+        ("en-GB", "New chat", "27 million parameters, 8.", r"context.* \d\.\d\d s"),
+    ],
+)
 def test_the_page_is_in_the_browsers_language(
-    browser: Browser, app_url: str, locale: str, text: str
+    browser: Browser, app_url: str, locale: str, fresh: str, model: str, gauges: str
 ) -> None:
     context = browser.new_context(locale=locale)
     page = context.new_page()
     open_page(page, app_url)
-    expect(page.locator("#new")).to_have_text(text)
-    expect(page.locator("#conversations .fresh")).to_have_text(text)
+    expect(page.locator("#new")).to_have_text(fresh)
+    expect(page.locator("#conversations .fresh")).to_have_text(fresh)
+    expect(page.locator("#about")).to_contain_text(model)
     assert page.evaluate("document.documentElement.lang") == locale[:2]
     send(page, "Hello")
     done(page)
-    expect(page.locator("#status")).to_contain_text("Kontext" if locale == "de-DE" else "context")
+    expect(page.locator("#status")).to_contain_text(re.compile(gauges))
     assert not grave(page)
     context.close()

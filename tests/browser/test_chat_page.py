@@ -257,6 +257,41 @@ def test_a_reply_does_not_come_back_after_a_new_chat(chat: Page, wait: int) -> N
     expect(chat.locator("#chat .example").first).to_be_visible()
 
 
+def test_a_draft_survives_another_reply_and_one_that_goes_on(chat: Page) -> None:
+    send(chat, "Hello")
+    done(chat)
+    draft = chat.locator("#message textarea")
+    draft.fill("What I want to say next")
+    chat.get_by_label("Retry").last.click()
+    expect(chat.locator("#version")).to_contain_text("version 2 of 2")
+    done(chat)
+    expect(draft).to_have_value("What I want to say next")
+    open_settings(chat)
+    chat.locator("#begin textarea").fill("Well")
+    chat.locator("#more").click()
+    expect(chat.locator("#version")).to_contain_text("version 3 of 3")
+    done(chat)
+    expect(draft).to_have_value("What I want to say next")
+    expect(chat.locator("#begin textarea")).to_have_value("Well")  # it was not used
+
+
+def test_a_refused_message_ends_the_reply_before_it(page: Page, slow_url: str) -> None:
+    open_page(page, slow_url)
+    choose_persona(page, "Raw completion")
+    open_settings(page)
+    set_slider(page, "max-tokens", 2)
+    send(page, "It was a dark night, and the captain")
+    done(page)
+    set_slider(page, "max-tokens", 200)
+    page.get_by_label("Retry").last.click()
+    expect(page.locator("#message button.stop-button")).to_be_visible()
+    long = "word " * 20_000
+    send(page, long)
+    expect(page.get_by_text("100,000 characters")).to_be_visible()
+    done(page)
+    expect(page.locator("#message textarea")).to_have_value(long)
+
+
 def test_a_refused_edit_loses_nothing(chat: Page) -> None:
     for number, text in enumerate(("First", "Second"), 1):
         send(chat, text)
@@ -342,7 +377,8 @@ def test_markup_is_shown_and_does_nothing(chat: Page) -> None:
     send(
         chat,
         "<b>bold</b> <script>alert(1)</script> <img src=x onerror=alert(2)> "
-        "![i](http://evil.invalid/i.png) [l](javascript:alert(3)) **strong** &lt;i&gt;",
+        "![i](http://evil.invalid/i.png) [l](javascript:alert(3)) **strong** &lt;i&gt;\n"
+        '```mermaid\nflowchart TD\nA@{ img: "http://evil.invalid/d.png", label: "x" }\n```',
     )
     done(chat)
     shown = chat.locator("#chat [data-testid=user]")
@@ -350,6 +386,8 @@ def test_markup_is_shown_and_does_nothing(chat: Page) -> None:
     for part in ("<b>bold</b>", "<script>alert(1)</script>", "<img src=x onerror=alert(2)>"):
         assert part in text
     assert shown.locator("strong").inner_text() == "strong"
+    expect(shown.locator("code")).to_contain_text("flowchart TD")
+    chat.wait_for_timeout(1000)  # a diagram would be drawn a moment later
     for tag in ("b", "script", "img", "[href^=javascript]"):
         assert shown.locator(tag).count() == 0
     assert not any("evil.invalid" in url for url in fetched)

@@ -481,6 +481,61 @@ def test_a_replay_link_brings_the_very_same_words(
     done(other, 2)
     expect(other.locator("#status")).to_have_text("replayed: the very same words")
     assert (user(other), bot(other)) == said
+    open_list(other)
+    (original,), (again,) = stored(talks), saved(other)
+    assert [node["text"] for node in again["nodes"]] == [n["text"] for n in original["nodes"]]
+    assert again["nodes"][-1]["made"]["experts"]
+
+
+def test_a_link_opened_where_the_page_is_already_is_replayed(talks: Page) -> None:
+    talks.evaluate("location.hash = '#replay=abc'")
+    expect(talks.locator("#conversations .note")).to_contain_text("was it copied whole?")
+
+
+def test_a_replay_in_other_words_is_one_conversation(talks: Page) -> None:
+    talk(talks, "What is love?")
+    recorded = json.loads(exported(talks, "Export"))
+    recorded["nodes"][1]["text"] = "What it said on another machine."
+    import_text(talks, json.dumps(recorded), "x.replay.json")
+    expect(talks.locator("#status")).to_contain_text("came out in other words here")
+    assert bot(talks) == ["What it said on another machine."]
+    talks.wait_for_timeout(500)
+    listed(talks, "What is love?", "What is love?")
+
+
+def test_a_file_written_otherwise_is_one_conversation(talks: Page) -> None:
+    question = {"text": "Who is it?", "role": "user", "parent": None, "said": "today"}
+    reply = {"text": "It is I.", "role": "assistant", "parent": 0, "made": None}
+    file = {"nodes": [question, reply], "leaf": 1, "title": "By hand", "id": "x"}
+    import_text(talks, json.dumps(file))
+    expect(talks.locator("#chat [data-testid=bot]")).to_have_text("It is I.")
+    talks.wait_for_timeout(500)
+    listed(talks, "By hand")
+
+
+@pytest.mark.parametrize("way", ["Continue", "Alt+r"])
+def test_a_message_that_has_no_reply_is_answered(talks: Page, way: str) -> None:
+    file = {"nodes": [{"parent": None, "role": "user", "text": "What is love?"}], "leaf": 0}
+    import_text(talks, json.dumps(file | {"title": "Love", "id": "x"}))
+    expect(talks.locator("#more")).to_be_visible()
+    if way == "Continue":
+        talks.locator("#more").click()
+    else:
+        talks.keyboard.press(way)
+    done(talks)
+    assert user(talks) == ["What is love?"]
+    assert len(bot(talks)) == 1
+
+
+def test_a_new_chat_is_still_new_after_a_reload(talks: Page) -> None:
+    talk(talks, "What is love?")
+    press(talks, "New chat")
+    expect(talks.locator("#chat [data-testid=user]")).to_have_count(0)
+    talks.reload()
+    open_list(talks)
+    listed(talks, "What is love?")
+    talks.wait_for_timeout(500)
+    assert not user(talks)
 
 
 def test_a_replay_too_long_for_a_link_is_a_file(talks: Page) -> None:

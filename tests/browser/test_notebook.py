@@ -241,6 +241,20 @@ def test_the_text_survives_a_reload(notebook: Page) -> None:
     assert words(notebook).all_text_contents() == tinted
 
 
+def test_each_tab_has_its_own_text(notebook: Page, app_url: str) -> None:
+    area(notebook).fill("One text")
+    tabs = [notebook.context.new_page() for _ in range(2)]
+    open_page(tabs[0], app_url)
+    open_notebook(tabs[0])
+    area(tabs[0]).fill("Another text")
+    open_page(tabs[1], app_url)
+    open_notebook(tabs[1])
+    assert text(tabs[1]) == "Another text"  # a new tab begins with the newest
+    notebook.reload()
+    open_notebook(notebook)
+    assert text(notebook) == "One text"
+
+
 @pytest.mark.parametrize(
     "kept", ["{", '{"text": 5}', '{"text": "x", "tokens": [{"end": 9}]}', "[]"]
 )

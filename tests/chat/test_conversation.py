@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 from typing import Any
 
@@ -65,6 +65,21 @@ def test_what_was_said_meanwhile_is_caught_up_with() -> None:
     assert elsewhere.caught_up(answered).nodes == answered.nodes
     anew = before.upto(-1)
     assert shown(anew.caught_up(before)) == []
+
+
+def test_half_a_character_becomes_a_question_mark_and_the_rest_stays() -> None:
+    half = "so \ud83d far"
+    made = Made(half, half, 7, stop=(half,), begun=half, facts=half)
+    raw = talk(half, "Hi").replied(half, made).edited(0, half)
+    raw.to_json().encode()
+    assert raw.title == "so ? far"
+    assert {node.text for node in raw.nodes} == {"so ? far", "Hi"}
+    node = {"parent": None, "role": "user", "text": half, "made": asdict(made)}
+    broken = {"id": half, "title": half, "persona": half, "nodes": [node], "leaf": 0}
+    opened = Conversation.from_json(json.dumps(broken))
+    assert shown(opened) == ["so ? far"]
+    assert "\ud83d" not in str(asdict(opened))
+    assert Conversation.from_json(opened.to_json()) == opened
 
 
 def test_another_conversation_is_not_caught_up_with() -> None:

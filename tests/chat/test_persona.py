@@ -45,6 +45,7 @@ def test_the_shortest_file(tmp_path: Path) -> None:
         (GOOD + "[sampling]\nbeams = 3", "sampling.beams is unknown"),
         (GOOD + '[labels]\nuser = ""', "labels.user is ''"),
         (GOOD + '[labels]\nuser = "A:"', "labels.user is 'A:'"),
+        (GOOD + f'[labels]\nuser = "{"x" * 81}"', "labels.user has 81 characters; expected at mo"),
         (GOOD + '[labels]\nuser = "Bot"\nassistant = "bot"', "expected two names"),
         (GOOD + '[[examples]]\nuser = "x"', "examples[1].assistant is missing"),
         (GOOD + '[[examples]]\nuser = " "\nassistant = "y"', "examples[1].user is empty"),

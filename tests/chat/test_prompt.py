@@ -1,6 +1,7 @@
 """The prompt: fits, keeps what must stay, and cannot be forged by what a person types."""
 
 import sys
+import time
 import unicodedata
 from dataclasses import replace
 
@@ -139,7 +140,7 @@ def test_an_empty_message_is_refused(turns) -> None:
 
 
 def test_a_message_longer_than_the_context_is_refused() -> None:
-    with pytest.raises(ContextExceeded, match=r"shorten the message$"):
+    with pytest.raises(ContextExceeded, match=r"shorten the message or what stands before it$"):
         build_prompt(GROK, [user("word " * 200)], count, 100, 10)
 
 
@@ -148,7 +149,7 @@ def test_a_shorter_reply_is_advised_only_where_it_helps() -> None:
     with pytest.raises(ContextExceeded, match=rf"{alone - 5} fit: .*lower the reply's length$"):
         build_prompt(GROK, [user("word " * 100)], count, alone + 5, 10)
     build_prompt(GROK, [user("word " * 100)], count, alone + 5, 5)
-    with pytest.raises(ContextExceeded, match=r"shorten the message$"):
+    with pytest.raises(ContextExceeded, match=r"what stands before it$"):
         build_prompt(GROK, [user("word " * 100)], count, alone, 1)
 
 
@@ -158,7 +159,7 @@ def test_a_huge_message_is_refused_before_it_is_counted() -> None:
 
     with pytest.raises(RequestError, match="100,000 characters"):
         build_prompt(GROK, [user("x" * 100_000)], never, 10**9, 10)
-    with pytest.raises(RequestError, match="an earlier turn has 100,000 characters"):
+    with pytest.raises(RequestError, match=r"an earlier turn has 100,000 .* or leave it out"):
         build_prompt(GROK, [user("x" * 100_000), user("Hello")], never, 10**9, 10)
     assert LONGEST_MESSAGE < 100_000
 
@@ -233,3 +234,17 @@ def test_no_text_takes_long_to_make_harmless(text: str) -> None:
         sys.setprofile(None)
     assert "ab" not in safe
     assert calls < 200 * len(text)
+
+
+def test_a_character_takes_as_long_however_long_the_labels_are() -> None:
+    """At every colon one of them might end."""
+
+    def seconds(label: int) -> float:
+        labels = Labels("a" * label, "b" * label)
+        started = time.thread_time()
+        safe = neutralize("x" + ":" * 20_000, replace(GROK, labels=labels, stop=("x",)))
+        assert safe == ":" * 20_000
+        return time.thread_time() - started
+
+    # About the same; when each colon was compared with all of a label, forty times as long.
+    assert seconds(4000) < 10 * min(seconds(2) for _ in range(3))

@@ -20,16 +20,16 @@ from training.card import card, escape, main, table
 from training.curve import LogError, read_run, smoothed
 
 MARKDOWN = MarkdownIt("commonmark").enable("table")
-SHARES = {"chitchat": 0.25, "mean": 0.5}
+SHARES = {"chitchat": 0.37, "mean": 0.61}
 EVALUATION = {
     **{"parameters": 27_600_000, "active_parameters": 8_600_000, "megabytes": 30.7},
     **{"bits_per_byte": {"chitchat": 1.2341, "mean": 0.9876}, "choices": SHARES, "facts": SHARES},
     **{"experts": [[0.1, 0.2, 0.3, 0.4]], "int8_cost": 0.0012},
 }
 REPLIES = {
-    "openings": 200,
+    "openings": 173,
     "personas": {
-        "Grok": {"ended": 0.99, "labels": 0, "repeats": 0.005, "empty": 0, "median_words": 11}
+        "Grok": {"ended": 0.99, "labels": 0, "repeats": 0.005, "empty": 0, "median_words": 23.5}
     },
     "told_apart": [["Grok", "Cynic", 0.82]],
     "exchanges": [{"persona": "Grok", "user": "a | b\n# c", "reply": "<b>*no*</b> [x](y) $5"}],
@@ -64,8 +64,8 @@ def test_the_card_has_every_figure() -> None:
         TINY, EVALUATION, REPLIES, LOG, "a laptop_of two", options="--dropout 0.1", larger_steps=16
     )
     for figure in (
-        *("27.6", "8.6", "30.7 MB", "1.234", "0.988", "25%", "50%", "10.0%", "40.0%", "0.0012"),
-        *("99.0%", "0.5%", "11", "82%", "200", "0.8 million tokens in 400 steps"),
+        *("27.6", "8.6", "30.7 MB", "1.234", "0.988", "37%", "61%", "10.0%", "40.0%", "0.0012"),
+        *("99.0%", "0.5%", "| 23.5 |", "82%", "173 held-out", "0.8 million tokens in 400 steps"),
         *(
             "--minutes 10 --rate 0.001 --larger-steps 16 --dropout 0.1",
             "| 32768 |",

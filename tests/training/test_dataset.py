@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -12,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 
-from tests.training.made import TINY
+from tests.training.made import TINY, write
 from training.batches import CYCLE, Batches, window_starts
-from training.corpus import CorpusError, read_dialogues
-from training.dataset import prepare, read_summary
+from training.corpus import DIALOGUES, CorpusError, clean_prose, read_dialogues, read_prose
+from training.dataset import main, prepare, read_summary
+from training.held_out import held_out_talks, held_out_texts
 from training.pools import Recipe
-from training.tokenizer import END
+from training.tokenizer import END, train_tokenizer
 from training.transcripts import transcript
 
 RECIPE = Recipe(vocabulary=TINY.vocab_size, variants=2)
@@ -34,11 +36,16 @@ def documents(folder: Path, pool: str) -> list[str]:
 
 
 def test_every_conversation_is_either_trained_on_or_held_out(corpus: Path, packed: Path) -> None:
-    talks = list(read_dialogues(corpus))
-    trained = sorted(transcript(talk.turns) for talk in talks if not talk.held_out)
-    held = [transcript(talk.turns[:16]) for talk in talks if talk.held_out]
-    assert sorted(documents(packed, "plain")) == trained
-    assert documents(packed, "held-chat") == held
+    everything = sorted(transcript(talk.turns) for talk in read_dialogues(corpus))
+    held = [transcript(turns) for turns in held_out_talks(corpus)["chat"]]
+    assert sorted(documents(packed, "plain") + held) == everything
+    assert len(held) > 0
+
+
+def test_every_book_is_either_trained_on_or_held_out(corpus: Path, packed: Path) -> None:
+    held = held_out_texts(corpus, held_out_talks(corpus))["prose"]
+    everything = sorted(clean_prose(book.text) for book in read_prose(corpus))
+    assert sorted(documents(packed, "prose") + held) == everything
     assert len(held) > 0
 
 
@@ -58,6 +65,8 @@ def test_work_already_done_is_kept(corpus: Path, packed: Path) -> None:
     before = (packed / "plain.npy").stat().st_mtime_ns
     assert prepare(corpus, RECIPE, packed.parent) == packed
     assert (packed / "plain.npy").stat().st_mtime_ns == before
+    assert prepare(corpus, RECIPE, packed.parent, packed / "tokenizer.model") == packed
+    assert (packed / "plain.npy").stat().st_mtime_ns == before
     assert read_summary(packed)["tokens"]["plain"] == len(np.load(packed / "plain.npy"))
 
 
@@ -68,10 +77,37 @@ def test_the_same_recipe_gives_the_same_bytes(corpus: Path, packed: Path, tmp_pa
 
 
 def test_a_given_tokenizer_is_used_as_it_is(corpus: Path, packed: Path, tmp_path: Path) -> None:
-    other = Recipe(vocabulary=390, variants=1)
-    again = prepare(corpus, other, tmp_path, tokenizer=packed / "tokenizer.model")
-    for name in ("tokenizer.model", "plain.npy"):
-        assert (again / name).read_bytes() == (packed / name).read_bytes()
+    other = tmp_path / "other.model"
+    other.write_bytes(train_tokenizer(documents(packed, "wit-0"), RECIPE.vocabulary))
+    with_other = prepare(corpus, RECIPE, tmp_path, other)
+    assert (with_other / "tokenizer.model").read_bytes() == other.read_bytes()
+    assert documents(with_other, "plain") == documents(packed, "plain")
+    own = prepare(corpus, RECIPE, tmp_path)  # packed anew: nobody asks for the other one now
+    assert (own / "tokenizer.model").read_bytes() == (packed / "tokenizer.model").read_bytes()
+
+
+def test_a_tokenizer_of_another_vocabulary_is_refused(
+    corpus: Path, packed: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(CorpusError, match="has 400 pieces, expected 390"):
+        prepare(corpus, Recipe(vocabulary=390), tmp_path, packed / "tokenizer.model")
+
+
+def test_a_tokenizer_brings_its_vocabulary(
+    corpus: Path, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"corpus": corpus, "work": tmp_path, "tokenizer": packed / "tokenizer.model"}
+    monkeypatch.setattr(sys, "argv", ["dataset", *(f"--{k}={v}" for k, v in options.items())])
+    assert main() == 0
+    assert read_summary(tmp_path / "data")["recipe"]["vocabulary"] == RECIPE.vocabulary
+
+
+@pytest.mark.parametrize("sentences", [0, 5])
+def test_too_little_text_for_a_tokenizer_is_told(tmp_path: Path, sentences: int) -> None:
+    talk = {"source": "chat", "turns": ["The old house is here."] * sentences}
+    write(tmp_path / DIALOGUES, [talk])
+    with pytest.raises(CorpusError, match="too little text for a vocabulary of 4096"):
+        prepare(tmp_path, Recipe(), tmp_path)
 
 
 def test_a_batch_depends_on_seed_and_step_alone(packed: Path) -> None:
@@ -105,12 +141,12 @@ def test_every_window_comes_once_before_any_comes_again(packed: Path) -> None:
 
 
 def test_each_pool_has_its_share(packed: Path) -> None:
-    shares = {"plain": 0.5, "prose": 0.3, "held-chat": 0.2}
+    shares = {"plain": 0.5, "prose": 0.3, "drill": 0.2}
     draw = Batches(packed, shares, rows=CYCLE, length=16, vocabulary=400)
-    pools = {name: np.load(packed / f"{name}.npy").tobytes() for name in shares}
+    pools = {name: np.load(packed / f"{name}.npy").tobytes() for name in ("plain", "prose")}
     rows = [row.astype(np.uint16).tobytes() for row in draw(0)]
-    counts = Counter(next(name for name in pools if row in pools[name]) for row in rows)
-    assert counts == {"plain": 128, "prose": 77, "held-chat": 51}
+    counts = Counter(next((name for name in pools if row in pools[name]), "drill") for row in rows)
+    assert counts == {"plain": 128, "prose": 77, "drill": 51}
 
 
 @given(st.lists(st.integers(1, 60), min_size=1), st.integers(2, 40))

@@ -11,6 +11,7 @@ from grok_app.chat import Persona, Turn
 from grok_app.chat.persona import load_persona, load_personas
 from grok_app.web.reply import Reply as AppReply
 from tests.app_process import ROOT
+from training.corpus import CorpusError
 from training.held_out import Talks
 from training.judge import told_apart
 from training.replies import (
@@ -112,6 +113,11 @@ def test_all_personas_are_asked_and_compared(
         (persona.name, opening) for persona in (grok, cynic) for opening in persona.suggestions
     ]
     assert report["exchanges"][0]["user"] in show(report)
+
+
+def test_too_few_openings_are_told(nano: grok_app.Engine, grok: Persona) -> None:
+    with pytest.raises(CorpusError, match="1 openings in the held-out text"):
+        converse(nano, [grok], {"chat": [("Hello!", "Yes?")]})
 
 
 def test_the_personas_suggest_twenty_openings_to_show() -> None:

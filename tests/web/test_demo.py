@@ -124,6 +124,19 @@ def test_the_server_holds_the_sliders_to_their_bounds(visitor: httpx.Client) -> 
     assert called(visitor, sending, data)["success"]
 
 
+def test_the_message_to_try_is_bounded_whatever_is_sent(visitor: httpx.Client) -> None:
+    config = visitor.get("/config").json()
+    tried, prompt = (
+        next(one for one in config["components"] if one["props"].get(name) == value)
+        for name, value in (("max_length", 2000), ("elem_id", "persona-prompt"))
+    )
+    typing = next(one for one in events(visitor) if [tried["id"], "change"] in one["targets"])
+    data = defaults(visitor, typing)
+    data[typing["inputs"].index(tried["id"])] = "word " * 9_000
+    shown = called(visitor, typing, data)["output"]["data"]
+    assert shown[typing["outputs"].index(prompt["id"])]["value"].count("word") == 400
+
+
 def test_every_event_survives_junk(
     demo: AppProcess, visitor: httpx.Client, elsewhere: Client
 ) -> None:

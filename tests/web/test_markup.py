@@ -8,15 +8,18 @@ from hypothesis import strategies as st
 from grok_app.web.markup import harmless, original
 
 NASTY = st.lists(
-    st.sampled_from(["<", "!", "[", "script", "/", ">", "img src=x", " ", "a", "<!--", "```"])
+    st.sampled_from(
+        ["<", "!", "[", "script", "/", ">", "img src=x", " ", "a", "<!--", "```", "mermaid"]
+    )
 ).map("".join)
 
 
 @given(NASTY)
-def test_no_tag_and_no_image_is_left(text: str) -> None:
+def test_no_tag_no_image_and_no_diagram_is_left(text: str) -> None:
     shown = harmless(text)
     assert not re.search(r"<[A-Za-z/!?]", shown)
     assert "![" not in shown
+    assert "```mermaid" not in shown
     assert original(shown) == text
 
 

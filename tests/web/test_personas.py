@@ -136,6 +136,7 @@ def test_texts_of_several_lines_stand_on_one() -> None:
         ({"description": ""}, "description"),
         ({"icon": "x" * 17}, "icon"),
         ({"labels.user": "A:"}, "labels.user"),
+        ({"labels.user": "x" * 81}, "labels.user"),
         ({"labels.user": "Grok"}, "labels.assistant"),
         ({"examples[2].user": ""}, "examples[2].user"),
         (  # empty examples do not count: this is the second
