@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from types import FrameType
@@ -22,10 +23,17 @@ if TYPE_CHECKING:
 def main() -> int:
     """Serve until told to stop; the exit status is 0 then, and 2 where the app cannot start."""
     _prepare_process()
+    settings = None
     try:
-        run(parse(sys.argv[1:], os.environ))
-    except GrokError as error:
-        print(f"error: {error}", file=sys.stderr)
+        settings = parse(sys.argv[1:], os.environ)
+        run(settings)
+    except Exception as error:
+        if isinstance(error, GrokError):
+            print(f"error: {error}", file=sys.stderr, flush=True)
+        else:
+            traceback.print_exc()
+        if settings and settings.coordinator:
+            os._exit(2)  # JAX would wait at exit, for minutes, for the others, who have ended
         return 2
     except KeyboardInterrupt:
         pass
@@ -114,9 +122,9 @@ def listen(host: str, port: int) -> socket.socket:
         listening.bind(address)
         listening.listen()
         return listening
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: what can be no name of a host
         raise SettingsError(
-            f"cannot serve on {host}, port {port}: {error.strerror}; "
+            f"cannot serve on {host}, port {port}: {getattr(error, 'strerror', error)}; "
             "give --host an address of this machine and --port one that is free"
         ) from None
 

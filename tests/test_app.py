@@ -38,6 +38,7 @@ def refused(*options: str, **variables: str) -> str:
         (["--slots", "0"], ["--slots", "1 to 256"]),
         (["--prot", "8000"], ["--prot", "--help"]),
         (["--host", "no.such.host.invalid"], ["no.such.host.invalid", "--host"]),
+        (["--host", f"{'a' * 64}.example"], ["a.example", "--host"]),
         (["--host", "192.0.2.1"], ["192.0.2.1", "--host"]),  # an address of no machine
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,27 +46,45 @@ def _free(device: jax.Device) -> int:
     return stats.get("bytes_limit", 0) - stats.get("bytes_in_use", 0)
 
 
-def host_memory() -> int:
-    """Bytes of this machine's memory that programs can have now, a container's limit heeded."""
+def host_memory(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes of this machine's memory that programs can have now, a container's limits heeded."""
     try:
-        text = Path("/proc/meminfo").read_text(encoding="ascii")
+        text = (proc / "meminfo").read_text(encoding="ascii")
         free = int(re.findall(r"^MemAvailable: +(\d+) kB$", text, re.M)[0]) * 1024
     except (OSError, IndexError):  # not Linux: then all there is
         free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min(free, _container_limit() or free)
+    return max(0, min(free, _left_to_groups(proc, groups)))
 
 
-def _container_limit() -> int | None:
-    """Bytes that this process's control group may still take, if it has a limit."""
-    group = Path("/sys/fs/cgroup")
+def _left_to_groups(proc: Path, groups: Path) -> int:
+    """Bytes that the control groups which this process is in may still take."""
+    left = [sys.maxsize]
     try:
-        limit = int((group / "memory.max").read_text(encoding="ascii"))
-        used = int((group / "memory.current").read_text(encoding="ascii"))
+        lines = (proc / "self" / "cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        parts = path.strip("/").split("/")
+        for inner in (Path(*parts[:depth]) for depth in range(len(parts) + 1)):
+            if not controllers:
+                left.append(_left(groups / inner, "memory.max", "memory.current"))
+            elif "memory" in controllers.split(","):  # the first version of control groups
+                names = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"
+                left.append(_left(groups / "memory" / inner, *names))
+    return min(left)
+
+
+def _left(group: Path, limit: str, usage: str, total: str = "") -> int:
+    """Bytes that one group may still take. Without a limit, or where there is no such group (a
+    container may see its own as the root), more than any machine has."""
+    try:
+        most, used = (int((group / name).read_text(encoding="ascii")) for name in (limit, usage))
         stat = (group / "memory.stat").read_text(encoding="ascii")
-    except (OSError, ValueError):  # "max", or no such group
-        return None
-    cached = re.findall(r"^(?:in)?active_file (\d+)$", stat, re.M)  # given back when needed
-    return limit - used + sum(map(int, cached))
+    except (OSError, ValueError):  # "max"
+        return sys.maxsize
+    cached = re.findall(rf"^{total}(?:in)?active_file (\d+)$", stat, re.M)
+    return most - used + sum(map(int, cached))  # what is cached is given back when needed
 
 
 def read_bytes(text: str) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 
 from grok_app.checkpoint.machine import Machine
+from grok_app.errors import SettingsError
 from grok_app.model.cache import BLOCK, empty_cache, stored_type
 from grok_app.model.config import GrokConfig
 from grok_app.model.parameters import parameters
@@ -121,9 +122,14 @@ def make_plan(
     """The plan for a machine; on the mesh given, or on the one that `load` would choose.
 
     Raises:
-        SettingsError: the mesh does not divide the model.
+        SettingsError: the mesh does not divide the model, or the slots.
     """
     shape = mesh or default_mesh_shape(config, machine.devices)
+    if slots % shape[0]:
+        raise SettingsError(
+            f"{slots} slots cannot be divided over {shape[0]} devices on the mesh axis data; make "
+            "slots a multiple of it"
+        )
     setup = Setup(shape, slots, context, dtype, saved)
     need = needs(config, setup, machine)
     room = int(machine.memory * USABLE)

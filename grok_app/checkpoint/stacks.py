@@ -81,7 +81,7 @@ class _Place:
     def read(self, matrix: StoredArray, outs: dict[int, np.ndarray]) -> None:
         """Reads the parts of a matrix, each into its array of `outs`."""
         parts = self.parts()
-        with matrix.path.open("rb", buffering=0) as file:
+        with matrix.open() as file:
             if self.division.axis is None:
                 matrix.read_into(outs[0], file)
             elif self.division.axis == -1 and self.division.devices > 1:

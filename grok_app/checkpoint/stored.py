@@ -58,6 +58,17 @@ class StoredArray:
         row = self.part(start)
         return StoredArray(self.path, row.start, (stop - start, *row.shape), self.dtype)
 
+    def open(self) -> BinaryIO:
+        """The file, unbuffered.
+
+        Raises:
+            CheckpointError: it cannot be opened: it was there when its header was read.
+        """
+        try:
+            return self.path.open("rb", buffering=0)
+        except OSError as error:
+            raise CheckpointError(f"{self.path}: cannot be read: {error.strerror}") from error
+
     def read_into(self, out: np.ndarray, file: BinaryIO) -> None:
         """Fills `out`, contiguous and of as many bytes, from the open unbuffered `file`.
 

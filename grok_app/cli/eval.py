@@ -6,6 +6,7 @@ Writes a report as JSON, never over another. Interrupted, the same command goes 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from contextlib import closing
 from pathlib import Path
@@ -62,6 +63,8 @@ def run(options: argparse.Namespace) -> int:
     """
     options.report = options.report or FOLDER / f"{options.benchmark}.json"
     check_unfinished(options.report)
+    files = filter(None, (options.file, vars(options).get("examples")))
+    options.sha256 = {str(file): _sha256(file) for file in files}
     material = options.read(options)  # before the model, which may take minutes to load
     with closing(
         grok_app.load(
@@ -74,9 +77,24 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _settings(engine: Engine, options: argparse.Namespace, **more: Any) -> dict[str, Any]:
-    shared = {"benchmark": options.benchmark, "file": str(options.file), "model": engine.name}
-    shared["fingerprint"] = engine.fingerprint  # a folder's name may hold another model by now
-    return shared | {"device": engine.device, "context": engine.context} | more
+    return {
+        "benchmark": options.benchmark,
+        "file": str(options.file),
+        "sha256": options.sha256,  # the names may stand for another text or model by now
+        "model": engine.name,
+        "fingerprint": engine.fingerprint,
+        "device": engine.device,
+        "context": engine.context,
+        **more,
+    }
+
+
+def _sha256(path: Path) -> str:
+    """Of what a file holds."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from None
 
 
 def _read_problems(options: argparse.Namespace) -> tuple[list[Problem], list[Problem]]:

@@ -41,7 +41,9 @@ class Leader:
 
     def __init__(self, address: tuple[str, int]):
         """Listens at `address`; `gather` then waits for the others."""
-        self._server = socket.create_server(address)
+        found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+        family = min(family for family, *_ in found)  # of a name that has both, IPv4
+        self._server = socket.create_server(address, family=family)
         self._peers: dict[int, socket.socket] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -148,6 +150,7 @@ class Follower:
         self._socket.settimeout(JOINING + LOST_AFTER)  # process 0 is silent until all have come
         self._socket.sendall(number.to_bytes(4, "big") + secret)
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._closed = threading.Event()
         _thread(self._read)
         _thread(self._beat)
 
@@ -155,6 +158,11 @@ class Follower:
         """The messages in their order, until process 0 closes."""
         while (message := self._messages.get()) is not None:
             yield message
+
+    def close(self) -> None:
+        """Lets process 0, and with it the others, end with an error: this one cannot go on."""
+        self._closed.set()
+        _drop(self._socket)
 
     def _read(self) -> None:
         """Takes messages in. A thread of its own, for the one that runs them may hang."""
@@ -173,7 +181,7 @@ class Follower:
                 pass
             except (ValueError, TypeError, KeyError) as error:  # a frame of another form
                 reason = f"process 0 is not understood ({type(error).__name__}: {error})"
-        if reason:
+        if reason and not self._closed.is_set():
             _end_process(reason)
         self._messages.put(None)
 

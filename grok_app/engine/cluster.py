@@ -63,7 +63,7 @@ class Cluster:
             if leader is None:
                 return Follower(address, self.process_id, secret)
             leader.gather(self.processes - 1, secret)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, UnicodeError) as error:  # the last: no name of a host
             raise SettingsError(
                 f"process {self.process_id} cannot meet the others at {self.coordinator} and port "
                 f"{address[1]}: {error}"

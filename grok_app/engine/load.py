@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import jax
@@ -15,7 +18,7 @@ from grok_app.checkpoint.folder import open_checkpoint, read_config
 from grok_app.checkpoint.load import load_parameters
 from grok_app.checkpoint.machine import this_machine
 from grok_app.checkpoint.plan import MemoryPlan, default_dtype, make_plan
-from grok_app.engine.channel import Follower
+from grok_app.engine.channel import Follower, Leader
 from grok_app.engine.cluster import Cluster
 from grok_app.engine.engine import Engine
 from grok_app.engine.memory import explained
@@ -28,6 +31,7 @@ from grok_app.model.sharding import default_mesh_shape, make_mesh, shard_of
 log = logging.getLogger(__name__)
 
 DTYPES = ("float32", "bfloat16")
+_LOSS_SECONDS = 5.0  # in which the channel ends this process where another one is lost
 
 
 def load(
@@ -67,11 +71,12 @@ def load(
     assert not isinstance(leader, Follower)
     folder = Path(path)
     settings = mesh, dtype, slots, context, queue, saved, native
-    runner, tokenizer, plan, made_of = _prepare(folder, *settings)
-    length = context or runner.config.sequence_len
-    with explained(plan):
-        name = folder.resolve().name
-        return Engine(runner, tokenizer, name, made_of, length, queue, plan, leader)
+    with _failing_together(leader):
+        runner, tokenizer, plan, made_of = _prepare(folder, *settings)
+        length = context or runner.config.sequence_len
+        with explained(plan):
+            name = folder.resolve().name
+            return Engine(runner, tokenizer, name, made_of, length, queue, plan, leader)
 
 
 def follow(
@@ -96,9 +101,26 @@ def follow(
     follower = cluster.join()
     assert isinstance(follower, Follower)
     settings = mesh, dtype, slots, context, queue, saved, native
-    runner, _, plan, _ = _prepare(Path(path), *settings)
-    with explained(plan):
-        runner.follow(follower)
+    with _failing_together(follower):
+        runner, _, plan, _ = _prepare(Path(path), *settings)
+        with explained(plan):
+            runner.follow(follower)
+
+
+@contextmanager
+def _failing_together(end: Leader | Follower | None) -> Iterator[None]:
+    """Closes this process's end of the channel where it fails within, so that the others end too:
+    as long as its heart beats, they wait for it."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, jax.errors.JaxRuntimeError) and end:
+            time.sleep(_LOSS_SECONDS)  # it may be for want of another: the channel says of which
+        if isinstance(end, Leader):
+            end.close(f"process 0 cannot go on: {error}")
+        elif end:
+            end.close()
+        raise
 
 
 def _prepare(
@@ -122,11 +144,6 @@ def _prepare(
             f"mesh {data},{model} leaves devices idle; several processes must use all of theirs, "
             f"{len(jax.devices())} together: give --mesh {len(jax.devices()) // model},{model}, "
             "or each process fewer devices"
-        )
-    if slots % device_mesh.shape["data"]:
-        raise SettingsError(
-            f"{slots} slots cannot be divided over {device_mesh.shape['data']} devices on the "
-            f"mesh axis data; make slots a multiple of it"
         )
     kind = dtype or default_dtype(device_mesh.devices.flat[0].platform)
     length = context or config.sequence_len

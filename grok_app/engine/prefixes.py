@@ -11,7 +11,8 @@ product rounds alike for any number of rows. Plain Python: no device.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +24,19 @@ SHORTEST = 16  # tokens; to copy less than that is not worth it
 
 @dataclass
 class Row:
-    """What a row of the cache holds from position 0 on, and when that was last of use."""
+    """What a row of the cache holds from position 0 on, and when that was last of use.
 
-    tokens: Tokens = field(default_factory=lambda: np.zeros(0, np.int32))
+    Attributes:
+        content: its tokens, an int32 each; bytes, for these are sorted quickly.
+    """
+
+    content: bytes = b""
     used: int = 0
+
+    @property
+    def tokens(self) -> Tokens:
+        """Its tokens as numbers."""
+        return np.frombuffer(self.content, np.int32)
 
 
 @dataclass(frozen=True)
@@ -54,18 +64,14 @@ class Prefixes:
         self._clock = 0
 
     def known(self, prompt: Sequence[int]) -> int:
-        """How many of a prompt's first tokens some row holds."""
-        tokens = np.asarray(prompt, np.int32)[
-            :-1
-        ]  # the last must be computed: its logits are wanted
-        return max(_common(row.tokens, tokens) for row in self.rows)
+        """How many of a prompt's first tokens some row holds, if they are enough to be reused."""
+        return _enough(max(self._held_of(prompt)))
 
     def admit(self, prompt: Sequence[int], free: Sequence[int]) -> Admission:
         """Chooses one of the `free` slots for a prompt, and what to reuse for it."""
-        tokens = np.asarray(prompt, np.int32)
-        known = [_common(row.tokens, tokens[:-1]) for row in self.rows]
+        known = self._held_of(prompt)
         source = max(range(len(known)), key=lambda row: (known[row], row in free))
-        count = known[source] if known[source] >= SHORTEST else 0
+        count = _enough(known[source])
         lost = len(self.rows[source].tokens) - count  # if the prompt took the row's place
         if count and lost < SHORTEST and source in free:
             slot, copies = source, []
@@ -76,32 +82,46 @@ class Prefixes:
                 copies.append((source, slot))
         if count:
             self._touch(source)
-        self._put(slot, tokens[:count])
+        self._put(slot, _content(prompt[:count]))
         return Admission(slot, count, tuple(copies))
 
     def grow(self, slot: int, tokens: Sequence[int]) -> None:
         """More tokens of a prompt are in the row now."""
-        self._put(slot, np.append(self.rows[slot].tokens, np.asarray(tokens, np.int32)))
+        self._put(slot, self.rows[slot].content + _content(tokens))
+
+    def _held_of(self, prompt: Sequence[int]) -> list[int]:
+        """How many of a prompt's first tokens each row holds, but for the last: that must be
+        computed, for its logits are wanted."""
+        tokens = np.asarray(prompt[:-1], np.int32)
+        return [_common(row.tokens, tokens) for row in self.rows]
 
     def _save(self, slot: int, keep: int | None) -> list[tuple[int, int]]:
         """Copies what a slot holds to another row, if it is worth it: to one whose content is
         held elsewhere too, or else to the one least recently used."""
-        content = self.rows[slot].tokens
+        leaving = self.rows[slot]
         savers = [row for row in range(self._slots, len(self.rows)) if row != keep]
-        if len(content) < SHORTEST or self._held_elsewhere(slot) or not savers:
+        held = self._held_elsewhere()
+        if len(leaving.tokens) < SHORTEST or slot in held or not savers:
             return []
-        saver = min(savers, key=lambda row: (not self._held_elsewhere(row), self.rows[row].used))
-        self.rows[saver] = Row(content, self.rows[slot].used)
+        saver = min(savers, key=lambda row: (row not in held, self.rows[row].used))
+        self.rows[saver] = Row(leaving.content, leaving.used)
         return [(slot, saver)]
 
-    def _held_elsewhere(self, row: int) -> bool:
-        """Whether another row begins with all that this one holds."""
-        content = self.rows[row].tokens
-        others = (other.tokens for i, other in enumerate(self.rows) if i != row)
-        return any(_begins(other, content) for other in others)
+    def _held_elsewhere(self) -> set[int]:
+        """The rows of which another row begins with all that they hold.
 
-    def _put(self, row: int, tokens: Tokens) -> None:
-        self.rows[row].tokens = tokens
+        Sorted, a row is followed at once by those that begin with it, if there are any.
+        """
+        contents = [row.content for row in self.rows]
+        order = sorted(range(len(contents)), key=contents.__getitem__)
+        held = set()
+        for row, after in pairwise(order):
+            if contents[after].startswith(contents[row]):
+                held |= {row, after} if contents[after] == contents[row] else {row}
+        return held
+
+    def _put(self, row: int, content: bytes) -> None:
+        self.rows[row].content = content
         self._touch(row)
 
     def _touch(self, row: int) -> None:
@@ -109,12 +129,13 @@ class Prefixes:
         self.rows[row].used = self._clock
 
 
-def _begins(tokens: Tokens, beginning: Tokens) -> bool:
-    """Whether the tokens begin so. There are many rows, and most differ in the last of these."""
-    length = len(beginning)
-    if not length or len(tokens) < length:
-        return not length
-    return bool(tokens[length - 1] == beginning[-1]) and np.array_equal(tokens[:length], beginning)
+def _content(tokens: Sequence[int]) -> bytes:
+    return np.asarray(tokens, np.int32).tobytes()
+
+
+def _enough(known: int) -> int:
+    """So many known tokens, or none where they are not worth it."""
+    return known if known >= SHORTEST else 0
 
 
 def _common(one: Tokens, other: Tokens) -> int:

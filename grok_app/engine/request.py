@@ -32,8 +32,8 @@ class SamplingParams:
         min_p: keep tokens at least this fraction as likely as the likeliest; 0 keeps all.
         repetition_penalty: divides the scores of tokens already in the context; 1 does nothing.
         stop: texts that end the reply and are not part of it.
-        seed: the same seed, prompt and settings give the same reply on the same machine; None
-            draws one.
+        seed: the same seed, prompt and settings give the same reply on the same machine, if it
+            is a CPU or rounds a product alike for any number of rows; None draws one.
         logprobs: how many of the likeliest tokens to report with each token.
         experts: whether to report which experts spoke.
     """

@@ -54,8 +54,11 @@ class Tokenizer:
         return self._bytes[token] if token < self.vocab_size else b""
 
     def name_of(self, token: int) -> str:
-        """A token's name in the model file: for a control token, such as </s>, all there is."""
-        return str(self._model.id_to_piece(token))
+        """A token's name in the model file: for a control token, such as </s>, all there is.
+
+        A model may have more tokens than its tokenizer; their number is their name.
+        """
+        return self._model.id_to_piece(token) if token < self.vocab_size else f"token_id:{token}"
 
     def _bytes_of(self, token: int) -> bytes:
         model, piece = self._model, self._model.id_to_piece(token)

@@ -46,7 +46,7 @@ def read_problems(path: Path) -> list[Problem]:
         SettingsError: the file cannot be read, or a line is no problem; names the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # a string may hold U+2028 as it is
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from None
     return [_problem(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
@@ -56,6 +56,8 @@ def _problem(path: Path, number: int, line: str) -> Problem:
     try:
         value = json.loads(line)
         problem = Problem(value["question"], value["answer"])
+        if not isinstance(problem.question, str) or not isinstance(problem.answer, str):
+            raise TypeError
     except (ValueError, KeyError, TypeError):
         problem = Problem("", "")
     if not problem.question or number_of(problem.answer) is None:

@@ -3,8 +3,11 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from grok_app.checkpoint.fingerprint import fingerprint
 from grok_app.checkpoint.folder import open_checkpoint
+from grok_app.errors import CheckpointError
 
 
 def test_a_copy_is_the_same_model_wherever_it_lies(mini: Path, tmp_path: Path) -> None:
@@ -28,3 +31,13 @@ def test_another_tokenizer_is_another_model(mini: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(mini, tmp_path / "copy"))
     (copy / "tokenizer.model").write_bytes(b"other")
     assert fingerprint(open_checkpoint(copy)) != fingerprint(open_checkpoint(mini))
+
+
+@pytest.mark.parametrize("name", ["ckpt-0/tensor00003_000", "tokenizer.model"])
+def test_a_file_that_cannot_be_read_is_named(mini: Path, tmp_path: Path, name: str) -> None:
+    copy = Path(shutil.copytree(mini, tmp_path / "copy"))
+    checkpoint = open_checkpoint(copy)
+    (copy / name).unlink(missing_ok=True)
+    (copy / name).mkdir()
+    with pytest.raises(CheckpointError, match=f"{name}: cannot be read: Is a directory"):
+        fingerprint(checkpoint)

@@ -132,6 +132,14 @@ def test_a_file_that_shrinks_after_it_was_opened_is_named(small: Path, tmp_path:
         load_parameters(checkpoint, make_mesh((1, 1)))
 
 
+def test_a_file_that_vanishes_after_it_was_opened_is_named(small: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(small, tmp_path / "model"))
+    checkpoint = open_checkpoint(folder)
+    (folder / "ckpt-0" / "tensor00003_000").unlink()
+    with pytest.raises(CheckpointError, match="tensor00003_000: cannot be read: No such file"):
+        load_parameters(checkpoint, make_mesh((1, 1)))
+
+
 def test_scales_are_bfloat16_and_weights_int8(mini: Path) -> None:
     tree = load_parameters(open_checkpoint(mini), make_mesh((1, 1)))
     quantized = [w for m in tree.values() for w in m.values() if isinstance(w, QuantizedWeight)]

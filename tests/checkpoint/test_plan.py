@@ -136,6 +136,46 @@ def test_the_machine_is_looked_at() -> None:
     assert host_memory() > 2**28
 
 
+def memory_with(folder: Path, own: str, groups: dict[str, tuple[int | str, int]]) -> int:
+    """What is free of 1 GiB for a process whose /proc/self/cgroup is `own`; a group's files are
+    as the kernel writes them: its limit, what it uses, and 100 bytes of that cached."""
+    (folder / "proc" / "self").mkdir(parents=True)
+    (folder / "proc" / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable: 1048576 kB\n")
+    (folder / "proc" / "self" / "cgroup").write_text(own)
+    for name, (limit, used) in groups.items():
+        group, first = folder / "groups" / name, name.startswith("memory")
+        group.mkdir(parents=True, exist_ok=True)
+        files = ("limit_in_bytes", "usage_in_bytes") if first else ("max", "current")
+        for file, number in zip(files, (limit, used), strict=True):
+            (group / f"memory.{file}").write_text(f"{number}\n")
+        own_and_all = "active_file 7\ntotal_active_file 40\ntotal_inactive_file 60\n"
+        cached = own_and_all if first else "active_file 40\ninactive_file 60\n"
+        (group / "memory.stat").write_text(cached)
+    return host_memory(folder / "proc", folder / "groups")
+
+
+SECOND, FIRST = "0::/a/b\n", "9:cpu:/x\n4:memory:/a/b\n0::/\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "groups", "free"),
+    [
+        (SECOND, {}, GIB),
+        (SECOND, {"a/b": (5000, 3000)}, 2100),
+        (SECOND, {"a": (5000, 3000), "a/b": ("max", 2000)}, 2100),
+        (SECOND, {"a": (5000, 4000), "a/b": (5000, 3000)}, 1100),
+        (SECOND, {".": (5000, 3000)}, 2100),  # a container that sees its group as the root
+        (SECOND, {"a": (5000, 5100)}, 0),
+        (SECOND, {"a": (5000, 6000)}, 0),
+        (SECOND, {"a": (2 * GIB, 0)}, GIB),
+        (FIRST, {"memory/a/b": (5000, 3000), "memory": (2**63 - 4096, 9000)}, 2100),
+        (FIRST, {"memory": (5000, 3000)}, 2100),
+    ],
+)
+def test_the_limits_of_containers_are_heeded(tmp_path: Path, own: str, groups, free: int) -> None:
+    assert memory_with(tmp_path, own, groups) == free
+
+
 @pytest.mark.parametrize(
     ("text", "count"),
     [("80GiB", 80 * GIB), ("80GB", 80 * 10**9), ("80g", 80 * 10**9), ("1.5 TiB", 1.5 * 2**40)],
@@ -155,6 +195,11 @@ def test_loading_refuses_with_the_plans_words(grok_1: Path) -> None:
         pytest.skip("this machine could hold Grok-1")
     with pytest.raises(SettingsError, match=r"does not fit .* weights 318.2 GB, cache 34.4 GB"):
         grok_app.load(grok_1, mesh=(1, 1))
+
+
+def test_loading_refuses_slots_that_the_mesh_does_not_divide(mini: Path) -> None:
+    with pytest.raises(SettingsError, match="3 slots cannot be divided over 2 devices"):
+        grok_app.load(mini, mesh=(2, 4), slots=3)
 
 
 def test_a_plan_makes_no_array() -> None:

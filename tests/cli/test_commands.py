@@ -82,6 +82,10 @@ def test_plan_of_a_folder_on_this_machine() -> None:
         (["--context", "0"], "from 64 to"),
         (["--devices", "4", "--memory", "80GB", "--mesh", "1,8"], "there are 4 devices"),
         (["--context", "9000"], "8192"),
+        (
+            ["--devices", "8", "--memory", "80GiB", "--mesh", "2,4", "--slots", "3"],
+            "error: 3 slots cannot be divided over 2 devices on the mesh axis data",
+        ),
         (["--devices", "0", "--memory", "80GB"], "--devices 0: expected at least 1"),
     ],
 )

@@ -57,6 +57,20 @@ def test_messages_arrive_in_order_with_their_arrays(leader: Leader, address) -> 
         np.testing.assert_array_equal(array, expected)
 
 
+def test_an_address_of_ipv6_serves_too() -> None:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as probe:
+            address = probe.getsockname()[:2]
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with closing(Leader(address)) as leader:
+        gathered = gathering(leader, 1)
+        follower = Follower(address, 1, SECRET)
+        gathered.join(10)
+        leader.send("run", [])
+    assert [name for name, _ in follower] == ["run"]
+
+
 def test_silent_strangers_hold_nobody_up(leader: Leader, address) -> None:
     gathered = gathering(leader, 1)
     silent = [socket.create_connection(address) for _ in range(20)]
@@ -156,6 +170,22 @@ def test_a_follower_ends_where_process_0_is_not_understood() -> None:
         )
         speaker.join()
     assert "error: process 0 is not understood" in said
+
+
+def test_process_0_says_which_other_one_has_closed(address) -> None:
+    program = f"""
+import threading, time
+from grok_app.engine.channel import Follower, Leader
+leader = Leader({address!r})
+gathering = threading.Thread(target=leader.gather, args=(1, bytes(32)))
+gathering.start()
+follower = Follower({address!r}, 1, bytes(32))
+gathering.join()
+follower.close()
+assert list(follower) == []
+time.sleep(30)
+"""
+    assert "error: process 1 (at 127.0.0.1" in ended(program)
 
 
 def test_a_follower_that_takes_nothing_in_is_dropped_in_the_middle_of_a_frame(address) -> None:

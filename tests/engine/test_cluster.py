@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from grok_app.engine.cluster import Cluster
+from grok_app.errors import SettingsError
 from tests.app_process import ROOT, AppProcess, environment, free_port
 
 pytestmark = pytest.mark.slow
@@ -119,6 +122,28 @@ def test_the_page_is_told_which_process_died(tmp_path: Path) -> None:
         assert "error: process 1 (at 127.0.0.1" in leader.text()
 
 
+@pytest.mark.parametrize("failing", [0, 1])
+def test_when_one_cannot_load_all_end_and_say_so(tmp_path: Path, failing: int) -> None:
+    """The folder that one of two processes sees lacks a file."""
+    damaged = Path(shutil.copytree(ROOT / "assets" / "nano", tmp_path / "damaged"))
+    (damaged / "ckpt-0" / "tensor00003_000").unlink()
+    variables = {"XLA_FLAGS": "--xla_force_host_platform_device_count=1", "JAX_PLATFORMS": "cpu"}
+    together = ["--coordinator", f"127.0.0.1:{free_port()}", "--processes", "2"]
+    options = [[*together, "--process-id", str(number)] for number in (0, 1)]
+    options[failing] += ["--checkpoint", str(damaged)]
+    with (
+        AppProcess(tmp_path / "leader", *options[0], **variables) as leader,
+        AppProcess(tmp_path / "other", *options[1], **variables) as follower,
+    ):
+        both = [leader, follower]
+        assert both[failing].process.wait(60) == 2
+        assert "lacks 1 of" in both[failing].text().splitlines()[-1]
+        other = both[1 - failing]
+        assert other.process.wait(30) == 1
+        told = "process 1 (at 127.0.0.1" if failing else "process 0 cannot go on: "
+        assert f"error: {told}" in other.text()
+
+
 def test_the_app_stops_in_order_when_process_0_is_asked_to(tmp_path: Path) -> None:
     variables = {"XLA_FLAGS": "--xla_force_host_platform_device_count=1", "JAX_PLATFORMS": "cpu"}
     together = ["--coordinator", f"127.0.0.1:{free_port()}", "--processes", "2"]
@@ -130,3 +155,9 @@ def test_the_app_stops_in_order_when_process_0_is_asked_to(tmp_path: Path) -> No
         assert leader.stop() == 0
         assert other.process.wait(30) == 0
         assert other.text().endswith("Stopped.\n")
+
+
+def test_what_can_be_no_name_of_a_host_is_told() -> None:
+    coordinator = f"{'a' * 64}.example:9000"
+    with pytest.raises(SettingsError, match=f"cannot meet the others at {coordinator}"):
+        Cluster(coordinator, 2, 0).join()

@@ -82,6 +82,19 @@ def test_what_is_held_elsewhere_is_not_saved_twice() -> None:
     assert serve(prefixes, [9] * 40, [0]).copies == ()
 
 
+@given(st.lists(st.lists(st.integers(0, 1), max_size=4), min_size=1, max_size=8))
+@settings(max_examples=300)
+def test_what_is_held_elsewhere_is_found_as_by_looking_at_all_pairs(rows: list[list[int]]) -> None:
+    prefixes = Prefixes(len(rows), 0)
+    for slot, tokens in enumerate(rows):
+        prefixes.grow(slot, [token * 2**30 + 257 for token in tokens])  # of several bytes
+    assert prefixes._held_elsewhere() == {
+        row
+        for row, tokens in enumerate(rows)
+        if any(other[: len(tokens)] == tokens for i, other in enumerate(rows) if i != row)
+    }
+
+
 # A model of the cache: rows of tokens, on which admissions act as the device would.
 @given(data=st.data(), slots=st.integers(1, 3), saved=st.integers(0, 3))
 @settings(max_examples=200)

@@ -113,6 +113,14 @@ def test_the_next_turn_goes_on_in_its_slot() -> None:
     assert (chunk.start, chunk.count) == (50, 20)
 
 
+def test_too_little_that_is_known_draws_nobody_to_a_shard() -> None:
+    scheduler = Scheduler(slots=4, queue=0, chunks=(64, 64), shards=2)
+    for number in range(4):
+        scheduler.add(Request([1, 2, *[10 + number] * 48], SamplingParams(), 8))
+        scheduler.plan()
+    assert [r.prompt[2] for r in scheduler.running()] == [10, 12, 11, 13]
+
+
 def test_a_prompt_goes_to_the_shard_that_knows_it() -> None:
     scheduler = Scheduler(slots=4, queue=0, chunks=(64, 64), shards=2)
     for start in (0, 100):

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -42,6 +43,19 @@ def evaluate(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def refused_once_changed(folder: Path, changed: Path, *options: str) -> None:
+    """Makes of a finished report one in the making, changes a file, and has it go on."""
+    finished = json.loads((folder / "report").read_text())
+    (folder / "report").unlink()
+    lines = [json.dumps(line) + "\n" for line in (finished["settings"], finished["results"][0])]
+    (folder / "report.part").write_text("".join(lines))
+    changed.write_text(changed.read_text() + " ")
+    ended = evaluate(folder, *options)
+    assert ended.returncode == 2
+    assert "is of an evaluation with other settings" in ended.stderr.splitlines()[-1]
+    assert (folder / "report.part").read_text() == "".join(lines)
+
+
 @pytest.mark.parametrize(
     ("text", "number"),
     [
@@ -65,12 +79,31 @@ def test_a_prompt_shows_worked_examples_and_ends_with_the_question() -> None:
     assert gsm8k.prompt([one], two) == shown
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"question": "x"}', '{"question":"x","answer":"1"}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        '{"question": "x"}',
+        '{"question":"x","answer":"1"}',
+        '{"question": "x", "answer": 5}',
+        '{"question": 5, "answer": "#### 5"}',
+    ],
+)
 def test_a_line_that_is_no_problem_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "bad"
     path.write_text(json.dumps(PROBLEMS[0]) + "\n" + line + "\n")
     with pytest.raises(SettingsError, match="line 2"):
         gsm8k.read_problems(path)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_only_line_feeds_end_a_line(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "problems"
+    odd = {"question": "One\u2028 and\u0085 one?", "answer": "2\x0b\n#### 2"}
+    line = json.dumps(odd, ensure_ascii=False)
+    path.write_bytes((line + end + end + line + end).encode())
+    assert gsm8k.read_problems(path) == [Problem(**odd)] * 2
 
 
 def test_replies_are_greedy_and_in_order(nano: grok_app.Engine, problems: Path) -> None:
@@ -163,6 +196,15 @@ def test_perplexity_by_command(tmp_path: Path) -> None:
     ended = evaluate(tmp_path, "perplexity", str(text))
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["perplexity"] > 1
+    refused_once_changed(tmp_path, text, "perplexity", str(text))
+
+
+def test_other_examples_are_another_evaluation(tmp_path: Path, problems: Path) -> None:
+    examples = Path(shutil.copy(problems, tmp_path / "examples"))
+    short = ("--shots", "2", "--limit", "1", "--max-tokens", "2")
+    options = ("gsm8k", str(problems), "--examples", str(examples), *short)
+    assert evaluate(tmp_path, *options).returncode == 0
+    refused_once_changed(tmp_path, examples, *options)
 
 
 def test_an_evaluation_that_was_killed_goes_on(tmp_path: Path) -> None:
