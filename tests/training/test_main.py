@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,25 +23,31 @@ from grok_app.checkpoint.folder import open_checkpoint
 from grok_app.model.config import GrokConfig
 from tests.app_process import ROOT, environment
 from tests.training.made import TINY
+from training.__main__ import main
 from training.progress import read_log
 from training.weights import exported_parameters
 
 LONGEST_WAIT = 300  # seconds
+Refused = Callable[..., str]
 
 pytestmark = pytest.mark.slow
+
+
+def options_of(
+    corpus: Path | None, folder: Path, config: GrokConfig, minutes: str, *more: str
+) -> list[str]:
+    (folder / "sizes").mkdir(exist_ok=True)
+    (folder / "sizes" / "config.json").write_text(json.dumps(asdict(config)))
+    places = [f"--{name}={folder / name}" for name in ("work", "out")]
+    options = [f"--model={folder / 'sizes'}", f"--minutes={minutes}", *places, *more]
+    return [*options, f"--corpus={corpus}"] if corpus else options
 
 
 def start(
     corpus: Path | None, folder: Path, config: GrokConfig, minutes: str, *more: str
 ) -> subprocess.Popen[str]:
-    (folder / "sizes").mkdir(exist_ok=True)
-    (folder / "sizes" / "config.json").write_text(json.dumps(asdict(config)))
-    places = [f"--{name}={folder / name}" for name in ("work", "out")]
-    options = [f"--model={folder / 'sizes'}", f"--minutes={minutes}"]
-    if corpus:
-        options.append(f"--corpus={corpus}")
     return subprocess.Popen(
-        [sys.executable, "-m", "training", *options, *places, *more],
+        [sys.executable, "-m", "training", *options_of(corpus, folder, config, minutes, *more)],
         cwd=ROOT,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -128,12 +135,27 @@ def test_a_run_begins_from_an_exported_model(corpus: Path, folder: Path, tmp_pat
         np.testing.assert_allclose(new, old, atol=1e-6)  # one step of next to no rate
 
 
-def test_a_start_of_other_sizes_is_refused(corpus: Path, folder: Path, tmp_path: Path) -> None:
-    config = replace(TINY, num_layers=3)
-    process = start(corpus, tmp_path, config, "60", f"--start={folder / 'out'}")
-    output = ended(process)
-    assert process.returncode == 2
-    assert "has other sizes than the model to be trained" in output
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """Says why a run is refused, which takes no process of its own."""
+
+    def why(folder: Path, config: GrokConfig = TINY, *more: str) -> str:
+        monkeypatch.setattr(
+            sys, "argv", ["training", *options_of(None, folder, config, "60", *more)]
+        )
+        try:
+            status = main()
+        except SystemExit as ended:  # by what reads the options
+            status = int(ended.code or 0)
+        assert status == 2
+        return capsys.readouterr().err
+
+    return why
+
+
+def test_a_start_of_other_sizes_is_refused(folder: Path, tmp_path: Path, refused: Refused) -> None:
+    why = refused(tmp_path, replace(TINY, num_layers=3), f"--start={folder / 'out'}")
+    assert "has other sizes than the model to be trained" in why
 
 
 def test_tokens_packed_before_do_without_the_corpus(folder: Path, tmp_path: Path) -> None:
@@ -145,34 +167,33 @@ def test_tokens_packed_before_do_without_the_corpus(folder: Path, tmp_path: Path
     assert line["tokens"] == 2 * 2048 * line["step"]
 
 
-def test_neither_corpus_nor_tokens_is_refused(tmp_path: Path) -> None:
-    process = start(None, tmp_path, TINY, "60")
-    output = ended(process)
-    assert process.returncode == 2
-    assert "no packed tokens in" in output
-    assert "name the --corpus" in output
+def test_neither_corpus_nor_tokens_is_refused(tmp_path: Path, refused: Refused) -> None:
+    why = refused(tmp_path)
+    assert "no packed tokens in" in why
+    assert "name the --corpus" in why
 
 
-def test_tokens_of_another_vocabulary_are_refused(folder: Path, tmp_path: Path) -> None:
+def test_tokens_of_another_vocabulary_are_refused(
+    folder: Path, tmp_path: Path, refused: Refused
+) -> None:
     shutil.copytree(folder / "work" / "data", tmp_path / "work" / "data")
     config = replace(TINY, vocab_size=2 * TINY.vocab_size)
-    output = ended(start(None, tmp_path, config, "60"))
-    assert f"are of a vocabulary of {TINY.vocab_size}, expected {config.vocab_size}" in output
+    why = refused(tmp_path, config)
+    assert f"are of a vocabulary of {TINY.vocab_size}, expected {config.vocab_size}" in why
     assert not (tmp_path / "work" / "run" / "tokenizer.model").exists()
 
 
-def test_tokens_of_another_tokenizer_are_refused(folder: Path, tmp_path: Path) -> None:
+def test_tokens_of_another_tokenizer_are_refused(
+    folder: Path, tmp_path: Path, refused: Refused
+) -> None:
     shutil.copytree(folder / "work", tmp_path / "work")
     with (tmp_path / "work" / "data" / "tokenizer.model").open("ab") as file:
         file.write(b"\0")
-    output = ended(start(None, tmp_path, TINY, "60"))
-    assert "are of another tokenizer than" in output
-    assert "training.dataset --tokenizer" in output
+    why = refused(tmp_path)
+    assert "are of another tokenizer than" in why
+    assert "training.dataset --tokenizer" in why
 
 
 @pytest.mark.parametrize("option", ["--larger-steps=0", "--workers=-1", "--dropout=1"])
-def test_an_option_out_of_bounds_is_refused(tmp_path: Path, option: str) -> None:
-    process = start(None, tmp_path, TINY, "60", option)
-    output = ended(process)
-    assert process.returncode == 2
-    assert f"error: {option.replace('=', ' is ')}" in output
+def test_an_option_out_of_bounds_is_refused(tmp_path: Path, option: str, refused: Refused) -> None:
+    assert f"error: {option.replace('=', ' is ')}" in refused(tmp_path, TINY, option)
