@@ -527,6 +527,15 @@ def test_a_message_that_has_no_reply_is_answered(talks: Page, way: str) -> None:
     assert len(bot(talks)) == 1
 
 
+def test_a_reply_without_a_word_is_told(talks: Page) -> None:
+    open_settings(talks)
+    talks.locator("#stop-strings textarea").fill(" ")  # so does whatever comes
+    send(talks, "What is love?")
+    expect(talks.locator("#status")).to_contain_text("before the first word: Continue asks again")
+    expect(talks.locator("#chat [data-testid=bot]")).to_have_count(0)
+    expect(talks.locator("#more")).to_be_visible()
+
+
 def test_a_new_chat_is_still_new_after_a_reload(talks: Page) -> None:
     talk(talks, "What is love?")
     press(talks, "New chat")
@@ -569,7 +578,7 @@ def test_a_replay_brings_a_persona_of_ones_own_along(talks: Page, context: Brows
     talks.reload()
     wait_until_listed(talks, "Ann", "#persona")
     choose_persona(talks, "Ann")
-    send(talks, "What grows there?")
+    send(talks, "What do you like to eat?")
     done(talks)
     said = user(talks), bot(talks)
     open_list(talks)
