@@ -8,8 +8,8 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -20,20 +20,16 @@ if TYPE_CHECKING:
     from grok_app.engine.cluster import Cluster
 
 
+_TOLD_SECONDS = 1.0  # in which the others read that this process ends
+
+
 def main() -> int:
     """Serve until told to stop; the exit status is 0 then, and 2 where the app cannot start."""
     _prepare_process()
-    settings = None
     try:
-        settings = parse(sys.argv[1:], os.environ)
-        run(settings)
-    except Exception as error:
-        if isinstance(error, GrokError):
-            print(f"error: {error}", file=sys.stderr, flush=True)
-        else:
-            traceback.print_exc()
-        if settings and settings.coordinator:
-            os._exit(2)  # JAX would wait at exit, for minutes, for the others, who have ended
+        run(parse(sys.argv[1:], os.environ))
+    except GrokError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         pass
@@ -60,17 +56,18 @@ def run(settings: Settings) -> None:
     with ExitStack() as stack:
         stack.enter_context(listening)
         site = stack.enter_context(Site(personas, settings, listening))
-        engine = load(
-            settings.checkpoint,
-            mesh=settings.mesh,
-            dtype=settings.dtype,
-            slots=settings.slots,
-            context=settings.context,
-            queue=settings.queue,
-            saved=settings.saved,
-            native=settings.native,
-            cluster=_cluster(settings),
-        )
+        with _ending_at_once(settings):
+            engine = load(
+                settings.checkpoint,
+                mesh=settings.mesh,
+                dtype=settings.dtype,
+                slots=settings.slots,
+                context=settings.context,
+                queue=settings.queue,
+                saved=settings.saved,
+                native=settings.native,
+                cluster=_cluster(settings),
+            )
         stack.enter_context(closing(engine))
         print(
             f"{engine.name}: {engine.parameters / 1e6:,.1f} million parameters, "
@@ -89,17 +86,36 @@ def follow(settings: Settings) -> None:
     cluster = _cluster(settings)
     assert cluster is not None
     print(f"Process {settings.process_id} follows process 0 at {settings.coordinator} ...")
-    follow(
-        settings.checkpoint,
-        cluster,
-        mesh=settings.mesh,
-        dtype=settings.dtype,
-        slots=settings.slots,
-        context=settings.context,
-        queue=settings.queue,
-        saved=settings.saved,
-        native=settings.native,
-    )
+    with _ending_at_once(settings):
+        follow(
+            settings.checkpoint,
+            cluster,
+            mesh=settings.mesh,
+            dtype=settings.dtype,
+            slots=settings.slots,
+            context=settings.context,
+            queue=settings.queue,
+            saved=settings.saved,
+            native=settings.native,
+        )
+
+
+@contextmanager
+def _ending_at_once(settings: Settings) -> Iterator[None]:
+    """What fails within ends this process, if it is one of several: at its own end JAX would wait
+    for the others, for minutes, and they have been told to end."""
+    try:
+        yield
+    except Exception as error:
+        if settings.coordinator is None:
+            raise
+        if isinstance(error, GrokError):
+            print(f"error: {error}", file=sys.stderr)
+        else:
+            traceback.print_exc()
+        sys.stderr.flush()
+        time.sleep(_TOLD_SECONDS)
+        os._exit(2)
 
 
 def _cluster(settings: Settings) -> "Cluster | None":

@@ -49,7 +49,7 @@ def prepare(corpus: Path, recipe: Recipe, work: Path = WORK, tokenizer: Path | N
 
     Raises:
         CorpusError: the corpus is missing, malformed or too small for a tokenizer, or the one that
-            is given has another vocabulary than the recipe.
+            is given has more pieces than the recipe.
         CheckpointError: what is given is no tokenizer.
     """
     given = _read(tokenizer, recipe.vocabulary) if tokenizer else None
@@ -76,8 +76,11 @@ def prepare(corpus: Path, recipe: Recipe, work: Path = WORK, tokenizer: Path | N
 def _read(path: Path, vocabulary: int) -> bytes:
     """The tokenizer in a file."""
     pieces = Tokenizer(path).vocab_size
-    if pieces != vocabulary:
-        raise CorpusError(f"{path} has {pieces} pieces, expected {vocabulary}: see --vocabulary")
+    if pieces > vocabulary:
+        raise CorpusError(
+            f"{path} has {pieces} pieces, more than the vocabulary of {vocabulary}: give the "
+            "model's own tokenizer"
+        )
     return path.read_bytes()
 
 

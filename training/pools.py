@@ -20,7 +20,7 @@ from random import Random
 from tqdm import tqdm
 
 from training.asides import meetings
-from training.corpus import clean_prose, clean_turns, read_dialogues, read_prose
+from training.corpus import CorpusError, clean_prose, clean_turns, read_dialogues, read_prose
 from training.echoes import echoing
 from training.knowledge import quizzes
 from training.pasted import pasted
@@ -79,6 +79,8 @@ def document_pools(corpus: Path, recipe: Recipe) -> Pools:
         if not conversation.held_out
         for turns in clean_turns(conversation.turns) * _times(conversation.source, rng)
     ]
+    if not talks:
+        raise CorpusError(f"no conversation of {corpus} is fit for training: add some of two turns")
     rng.shuffle(talks)
     told = tqdm([passage for passage in passages if not passage.held_out], "wit", unit="")
     texts = [p.text for p in passages if p.source not in SHORT_TEXTS and not p.held_out]

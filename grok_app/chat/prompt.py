@@ -192,7 +192,7 @@ def _without(text: str, stops: Sequence[str]) -> str:
 
     Goes through the text once, as an automaton of Aho and Corasick (1975): its states are the
     beginnings of stop strings, and where one is taken out the state is again what it was before.
-    So a character costs the same, however long the stop strings are.
+    So a character costs the same, however long the stop strings are, once it has come in a state.
     """
     if not any(stop in text for stop in stops):
         return text

@@ -235,7 +235,9 @@ class ChatTab:
         self.running.end(request)
         recorded = self._opened(request, talk)
         again = replace(recorded, nodes=(), leaf=None)
-        yield self._shown(request, again) | {self.talk: gr.skip()} | self._persona_of(recorded, own)
+        # As it came, until all is made again; the reply that ends now may have put another there.
+        came = {self.talk: talk if recorded.nodes else ""}
+        yield self._shown(request, again) | came | self._persona_of(recorded, own)
         with suppress(ValueError, PersonaError):  # without them the visitor is told who is missing
             own = self.personas.joined(own, json.loads(talk).get("personas"))
         foreign = differing = 0
@@ -405,7 +407,8 @@ class ChatTab:
 
     def on_select(self, request: gr.Request, event: gr.SelectData, talk: str) -> Updates:
         """A turn was pointed at: its versions can be leafed through."""
-        return self.versions.shown(_read(talk), language_of(request), _index(event))
+        answering = self.running.is_answering(request)
+        return self.versions.shown(_read(talk), language_of(request), _index(event), answering)
 
     def on_persona(self, request: gr.Request, slug: str, own: str) -> list[Any]:
         """Another persona: its welcome, its openings, its settings. The conversation stays."""

@@ -94,10 +94,10 @@ async function put(full, list, talk, updated) {
 }
 
 // Turns are only ever added: whether `nodes` are all there at the beginning of `more`. How a reply was
-// made, an imported file may write otherwise than the server does.
+// made, and half a character, an imported file may write otherwise than the server does.
 function leadsTo(nodes, more) {
-  return nodes.every(({ parent, role, text }, i) =>
-    more[i]?.parent === parent && more[i].role === role && more[i].text === text);
+  const said = ({ parent, role, text }) => JSON.stringify([parent, role, text.replace(/\p{Surrogate}/gu, "?")]);
+  return nodes.every((node, i) => more[i] && said(node) === said(more[i]));
 }
 
 // Keeps what the server has made of the open conversation.

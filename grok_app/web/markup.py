@@ -10,7 +10,7 @@ import re
 # page.js).
 _BREAK = "\u2060"
 _ACTIVE = re.compile(r"<(?=[A-Za-z/!?])|!(?=\[)|```(?=mermaid)")
-_BROKEN = re.compile(rf"(<|!(?={_BREAK}\[)|```(?={_BREAK}mermaid)){_BREAK}")
+_BROKEN = re.compile(rf"(<|!(?={_BREAK}\[)|```){_BREAK}")
 
 
 def harmless(text: str) -> str:

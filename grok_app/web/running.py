@@ -35,6 +35,10 @@ class RunningReplies:
             self._of_visit[request.session_hash or ""] = running
         return running
 
+    def is_answering(self, request: gr.Request) -> bool:
+        """Whether a reply is being made for the visitor."""
+        return (request.session_hash or "") in self._of_visit
+
     def awaits(self, request: gr.Request, running: RunningReply) -> bool:
         """Whether the visitor has not gone on to something else."""
         return self._of_visit.get(request.session_hash or "") is running

@@ -40,7 +40,7 @@ def gauges(engine: Engine, prompt: Prompt, progress: Progress, said: Translate) 
     if progress.ended == "length":
         parts.append(said("cut at its longest"))
     if progress.ended == "stop" and not progress.text:
-        parts.append(said("the model ended its reply before the first word: Continue asks again"))
+        parts.append(said("the model ended its reply before the first word"))
     if prompt.dropped:
         text = said("the oldest {dropped} turns no longer fit and were left out")
         parts.append(text.format(dropped=prompt.dropped))

@@ -86,10 +86,10 @@ def test_a_given_tokenizer_is_used_as_it_is(corpus: Path, packed: Path, tmp_path
     assert (own / "tokenizer.model").read_bytes() == (packed / "tokenizer.model").read_bytes()
 
 
-def test_a_tokenizer_of_another_vocabulary_is_refused(
+def test_a_tokenizer_of_a_larger_vocabulary_is_refused(
     corpus: Path, packed: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(CorpusError, match="has 400 pieces, expected 390"):
+    with pytest.raises(CorpusError, match="has 400 pieces, more than the vocabulary of 390"):
         prepare(corpus, Recipe(vocabulary=390), tmp_path, packed / "tokenizer.model")
 
 
@@ -102,11 +102,14 @@ def test_a_tokenizer_brings_its_vocabulary(
     assert read_summary(tmp_path / "data")["recipe"]["vocabulary"] == RECIPE.vocabulary
 
 
-@pytest.mark.parametrize("sentences", [0, 5])
-def test_too_little_text_for_a_tokenizer_is_told(tmp_path: Path, sentences: int) -> None:
+@pytest.mark.parametrize(
+    ("sentences", "told"),
+    [(0, "no conversation of .* is fit"), (5, "too little text for a vocabulary of 4096")],
+)
+def test_too_little_text_is_told(tmp_path: Path, sentences: int, told: str) -> None:
     talk = {"source": "chat", "turns": ["The old house is here."] * sentences}
     write(tmp_path / DIALOGUES, [talk])
-    with pytest.raises(CorpusError, match="too little text for a vocabulary of 4096"):
+    with pytest.raises(CorpusError, match=told):
         prepare(tmp_path, Recipe(), tmp_path)
 
 
