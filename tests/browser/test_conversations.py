@@ -619,6 +619,23 @@ def test_a_replay_can_be_stopped(page: Page, slow_url: str) -> None:
     expect(page.locator("#status")).not_to_contain_text("other words")
 
 
+def test_a_replay_begun_during_a_reply_is_what_is_open_then(page: Page, slow_url: str) -> None:
+    open_page(page, slow_url)
+    open_list(page)
+    choose_persona(page, "Raw completion")
+    send(page, "It was a dark night, and the captain")
+    expect(page.locator("#chat [data-testid=bot]")).to_contain_text(re.compile(r"\w+ \w+"))
+    made = {"persona": "grok", "model": "another", "seed": 7}
+    question = {"parent": None, "role": "user", "text": "Who is it?"}
+    reply = {"parent": 0, "role": "assistant", "text": "It is I.", "made": made}
+    replay = {"id": "x", "title": "Visit", "nodes": [question, reply], "leaf": 1}
+    import_text(page, json.dumps(replay), "x.replay.json")
+    expect(page.locator("#status")).to_contain_text("made by another model")
+    assert bot(page) == ["It is I."]
+    listed(page, "Visit", "It was a dark night, and the captain")
+    assert json.loads(exported(page, "Export"))["title"] == "Visit"
+
+
 def test_a_replay_on_another_model_says_so(
     talks: Page, context: BrowserContext, app_url: str
 ) -> None:
