@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,9 +63,9 @@ def run(options: argparse.Namespace) -> int:
             is there already.
     """
     options.report = options.report or FOLDER / f"{options.benchmark}.json"
-    check_unfinished(options.report)
     files = filter(None, (options.file, vars(options).get("examples")))
     options.sha256 = {str(file): _sha256(file) for file in files}
+    check_unfinished(options.report)
     material = options.read(options)  # before the model, which may take minutes to load
     with closing(
         grok_app.load(
@@ -73,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
     ) as engine:
         report = options.evaluate(engine, options, material)
     print(json.dumps({key: value for key, value in report.items() if key != "results"}))
+    print(f"The whole report is in {options.report}.", file=sys.stderr)
     return 0
 
 

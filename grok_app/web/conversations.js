@@ -258,6 +258,7 @@ async function importFile(file) {
 function check(talk) {
   const text = value => typeof value === "string";
   if (!text(talk?.id) || !text(talk.title)) throw new Error("no id or title");
+  if ("persona" in talk && !text(talk.persona)) throw new Error("no name of a persona");
   if (!Array.isArray(talk.nodes)) throw new Error("no turns");
   talk.nodes.forEach((node, i) => {
     if (!text(node?.text) || !text(node.role)) throw new Error(`turn ${i + 1}`);

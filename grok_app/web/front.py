@@ -7,8 +7,9 @@ import logging
 from contextlib import AsyncExitStack
 
 from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grok_app.api import roots
 
@@ -22,6 +23,9 @@ _WAITING = """<!doctype html>
 <style>body { font: 1.1rem system-ui, sans-serif; margin: 20vh auto; text-align: center }</style>
 <p>The model is loading. This page looks again by itself.</p>
 """
+
+
+_OWN_MEDIA = "img-src 'self' data: blob:; media-src 'self' data: blob:"
 
 
 class Front:
@@ -41,7 +45,10 @@ class Front:
         if scope["type"] == "lifespan":
             return await self._live(receive, send)
         root = scope.get("path", "").lstrip("/").partition("/")[0]
-        await (self._api if root in self._roots else self._page)(scope, receive, send)
+        if root in self._roots:
+            await self._api(scope, receive, send)
+        else:
+            await self._page(scope, receive, _without_foreign_media(send))
 
     async def _live(self, receive: Receive, send: Send) -> None:
         self._loop = asyncio.get_running_loop()
@@ -63,6 +70,19 @@ class Front:
             self._page = page
 
         asyncio.run_coroutine_threadsafe(begin(), self._loop).result()
+
+
+def _without_foreign_media(send: Send) -> Send:
+    """Has the browser fetch pictures and sounds from nowhere else: Gradio shows an edited turn
+    for a moment before the server has made it harmless (see markup.py)."""
+
+    async def restricted(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["Content-Security-Policy"] = _OWN_MEDIA
+        await send(message)
+
+    return restricted
 
 
 async def _waiting_page(scope: Scope, receive: Receive, send: Send) -> None:

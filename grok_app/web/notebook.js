@@ -318,6 +318,7 @@ find(".redo").onclick = () => step(1);
 
 area.oninput = () => {
   if (running) stop();
+  problem("");
   edited(area.value);
   hide();
   draw();

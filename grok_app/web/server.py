@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
 
 log = logging.getLogger(__name__)
+# Of a gr.HTML whose value is a conversation: data to its script, never markup.
+warnings.filterwarnings("ignore", "A `<script>` tag was found", UserWarning)
 _MIB = 2**20
 
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -391,6 +393,28 @@ def test_markup_is_shown_and_does_nothing(chat: Page) -> None:
     for tag in ("b", "script", "img", "[href^=javascript]"):
         assert shown.locator(tag).count() == 0
     assert not any("evil.invalid" in url for url in fetched)
+
+
+def test_a_picture_in_an_edited_turn_is_not_fetched(chat: Page) -> None:
+    asked: list[str] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+    send(chat, "Hello")
+    done(chat)
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        picture = f'<img src="http://127.0.0.1:{server.server_port}/x.png">'
+        chat.get_by_label("Edit").last.click()
+        chat.locator("#chat textarea").fill(picture)
+        chat.get_by_label("Submit").click()
+        expect(chat.locator("#chat [data-testid=bot]")).to_contain_text("x.png")
+        chat.wait_for_timeout(500)
+        server.shutdown()
+    assert not asked
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

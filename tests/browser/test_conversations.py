@@ -317,6 +317,7 @@ def test_export_and_import_bring_back_the_same(talks: Page) -> None:
         ("{", "JSON"),
         ("[]", "no id or title"),
         ('{"id": "1", "title": "x"}', "no turns"),
+        ('{"id": "1", "title": "x", "persona": null, "nodes": []}', "no name of a persona"),
         (
             '{"id": "1", "title": "x", "leaf": 0, "nodes": '
             '[{"parent": 0, "role": "user", "text": "a"}]}',

@@ -283,6 +283,9 @@ def test_what_cannot_go_on_is_said_so(notebook: Page, begun: str, told: str) -> 
     expect(notebook.locator("#notebook")).to_contain_text(told)
     expect(notebook.locator("#notebook .go")).to_have_text("Continue")
     assert text(notebook) == begun
+    area(notebook).press("End")
+    notebook.keyboard.type("!")
+    expect(notebook.locator("#notebook .problem")).to_have_text("")  # it was of another text
 
 
 def test_the_bytes_of_a_character_are_asked_and_changed_one_by_one(

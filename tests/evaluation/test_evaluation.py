@@ -227,6 +227,7 @@ def test_an_evaluation_that_was_killed_goes_on(tmp_path: Path) -> None:
     again = evaluate(tmp_path, *options)
     assert again.returncode == 2
     assert f"{report} is the report of an earlier evaluation" in again.stderr
+    assert f"The whole report is in {report}." in ended.stderr
     report.rename(tmp_path / "first")
     assert evaluate(tmp_path, *options).returncode == 0
     whole = json.loads(report.read_text())
