@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
 
 log = logging.getLogger(__name__)
-# Of a gr.HTML whose value is a conversation: data to its script, never markup.
-warnings.filterwarnings("ignore", "A `<script>` tag was found", UserWarning)
 _MIB = 2**20
 
 
@@ -100,6 +98,8 @@ def _access(settings: Settings) -> Access:
 
 def _mounted(blocks: gr.Blocks, engine: Engine, settings: Settings) -> FastAPI:
     """The page as an app."""
+    # Of a gr.HTML whose value is a conversation: data to its script, never markup.
+    warnings.filterwarnings("ignore", "A `<script>` tag was found", UserWarning)
     blocks.max_threads = engine.slots + settings.queue + 16
     blocks.queue()
     app = gr.mount_gradio_app(
