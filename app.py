@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grok_app.errors import GrokError, SettingsError
 from grok_app.settings import Settings, parse
@@ -57,17 +57,8 @@ def run(settings: Settings) -> None:
         stack.enter_context(listening)
         site = stack.enter_context(Site(personas, settings, listening))
         with _ending_at_once(settings):
-            engine = load(
-                settings.checkpoint,
-                mesh=settings.mesh,
-                dtype=settings.dtype,
-                slots=settings.slots,
-                context=settings.context,
-                queue=settings.queue,
-                saved=settings.saved,
-                native=settings.native,
-                cluster=_cluster(settings),
-            )
+            cluster = _cluster(settings)
+            engine = load(settings.checkpoint, cluster=cluster, **_of_the_engine(settings))
         stack.enter_context(closing(engine))
         print(
             f"{engine.name}: {engine.parameters / 1e6:,.1f} million parameters, "
@@ -87,17 +78,13 @@ def follow(settings: Settings) -> None:
     assert cluster is not None
     print(f"Process {settings.process_id} follows process 0 at {settings.coordinator} ...")
     with _ending_at_once(settings):
-        follow(
-            settings.checkpoint,
-            cluster,
-            mesh=settings.mesh,
-            dtype=settings.dtype,
-            slots=settings.slots,
-            context=settings.context,
-            queue=settings.queue,
-            saved=settings.saved,
-            native=settings.native,
-        )
+        follow(settings.checkpoint, cluster, **_of_the_engine(settings))
+
+
+def _of_the_engine(settings: Settings) -> dict[str, Any]:
+    """The options that all processes give to the engine, or to what follows it."""
+    names = ("mesh", "dtype", "slots", "context", "queue", "saved", "native")
+    return {name: getattr(settings, name) for name in names}
 
 
 @contextmanager
