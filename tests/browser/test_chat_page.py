@@ -294,6 +294,17 @@ def test_a_refused_message_ends_the_reply_before_it(page: Page, slow_url: str) -
     expect(page.locator("#message textarea")).to_have_value(long)
 
 
+def test_a_turn_can_be_pointed_at_while_its_reply_is_made(page: Page, slow_url: str) -> None:
+    open_page(page, slow_url)
+    choose_persona(page, "Raw completion")
+    send(page, "It was a dark night, and the captain")
+    expect(page.locator("#chat [data-testid=bot]")).to_contain_text(re.compile(r"\w+ \w+"))
+    page.locator("#chat [data-testid=user]").click()
+    page.wait_for_timeout(1000)
+    expect(page.locator("#message button.stop-button")).to_be_visible()
+    expect(page.locator("#more")).to_be_hidden()  # it goes on already
+
+
 def test_a_refused_edit_loses_nothing(chat: Page) -> None:
     for number, text in enumerate(("First", "Second"), 1):
         send(chat, text)
