@@ -5,6 +5,15 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 DEV := $(VENV)/requirements-dev.installed
+TSC := node_modules/.bin/tsc
+# What of the tests is quick, as files and folders.
+QUICK := tests/chat tests/web/page/test_markup.py tests/web/page/test_words.py \
+  tests/web/page/test_personas.py tests/web/page/test_compare.py tests/web/server/test_limits.py \
+  tests/engine/test_scheduler.py tests/engine/test_prefixes.py tests/engine/test_detokenizer.py \
+  tests/engine/test_tokenizer.py tests/checkpoint/test_attacks.py tests/checkpoint/test_folder.py \
+  tests/checkpoint/test_tensor_file.py tests/test_layers.py tests/test_settings.py \
+  tests/test_sampling.py tests/test_javascript.py
+GPU := $(VENV)/gpu-program
 WORK := training/work
 STATE := $(WORK)/run/state.npz
 # glibc keeps the gigabyte that a training step takes, instead of having it zeroed for every step.
@@ -23,18 +32,28 @@ run: $(VENV)/requirements.installed ## serve the chat on http://127.0.0.1:7860
 .PHONY: test
 test: $(DEV) ## run all tests, those in a real browser too
 	@$(PY) tests/chromium.py
-	@$(PY) -m pytest $(ARGS)
+	@$(if $(ARGS),,echo "All tests: about 45 minutes on two cores; make quick takes a minute and a half.")
+	@$(PY) -m pytest $(or $(ARGS),-n 2 --dist loadgroup)
+
+.PHONY: quick
+quick: lint ## lint, and run the tests that need no browser, no server and no compiling
+	@$(PY) -m pytest -q $(QUICK) $(ARGS)
 
 .PHONY: screenshots
 screenshots: $(DEV) ## take the pictures of the README
 	@$(PY) tests/chromium.py
 	@$(PY) -m tests.screenshots
 
+.PHONY: gpu-program
+gpu-program: $(GPU)/installed ## say what GPUs would do, without having one: make gpu-program ARGS="--kind h200"
+	@PYTHONPATH=$(GPU) $(PY) -m bench.gpu_program $(ARGS)
+
 .PHONY: lint
-lint: $(DEV) ## check style, format and types
+lint: $(DEV) $(TSC) ## check style, format and types
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@$(TSC)
 
 .PHONY: format
 format: $(DEV) ## mend style and format where that can be done by a program
@@ -48,13 +67,14 @@ train: $(DEV) ## train the default model from text: make train ARGS="--corpus DI
 .PHONY: evaluate
 evaluate: $(DEV) ## measure the default model: make evaluate ARGS="--corpus DIR"
 	@mkdir -p $(WORK)
-	@$(PY) -m training.evaluate assets/nano --json $(WORK)/evaluation.json \
+	@$(PY) -m training.report.evaluate assets/nano --json $(WORK)/evaluation.json \
 	  $(if $(wildcard $(STATE)),--floats $(STATE)) $(ARGS)
-	@$(PY) -m training.replies assets/nano --json $(WORK)/replies.json $(ARGS)
+	@$(PY) -m training.report.replies assets/nano --json $(WORK)/replies.json $(ARGS)
+	@$(PY) -m training.report.talks assets/nano --json $(WORK)/talks.json
 
 .PHONY: card
 card: $(DEV) ## write its card after that: make card ARGS="--machine 'a laptop of two cores'"
-	@$(PY) -m training.card $(ARGS)
+	@$(PY) -m training.report.card $(ARGS)
 
 # A stamp file is newer than the list of requirements that it stands for.
 $(DEV): requirements-dev.txt requirements.txt | $(PY)
@@ -62,6 +82,17 @@ $(VENV)/requirements.installed: requirements.txt | $(PY)
 $(VENV)/%.installed: %.txt
 	@echo "Installing $< into $(VENV) ..."
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# Beside the others: where JAX finds a package for GPUs it looks for a GPU at every start.
+$(GPU)/installed: requirements-gpu-program.txt | $(VENV)/requirements.installed
+	@echo "Installing $< into $(GPU) ..."
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(GPU) -r $<
+	@touch $@
+
+$(TSC): package.json
+	@echo "Installing TypeScript into node_modules, to check the types of JavaScript ..."
+	@npm install --silent --no-audit --no-fund
 	@touch $@
 
 # PYTHON=... chooses one; otherwise the first that is new enough.

@@ -6,13 +6,16 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from grok_app.address_space import check_address_space
 from grok_app.errors import GrokError, SettingsError
 from grok_app.settings import Settings, parse
 
@@ -39,6 +42,7 @@ def main() -> int:
 
 def run(settings: Settings) -> None:
     """Load everything and serve until interrupted. What fails fast comes first."""
+    check_address_space()
     if settings.process_id:
         return follow(settings)
     listening = listen(settings.host, settings.port)
@@ -58,7 +62,7 @@ def run(settings: Settings) -> None:
         site = stack.enter_context(Site(personas, settings, listening))
         with _ending_at_once(settings):
             cluster = _cluster(settings)
-            engine = load(settings.checkpoint, cluster=cluster, **_of_the_engine(settings))
+            engine = load(settings.checkpoint, settings.engine, cluster)
         stack.enter_context(closing(engine))
         print(
             f"{engine.name}: {engine.parameters / 1e6:,.1f} million parameters, "
@@ -77,14 +81,9 @@ def follow(settings: Settings) -> None:
     cluster = _cluster(settings)
     assert cluster is not None
     print(f"Process {settings.process_id} follows process 0 at {settings.coordinator} ...")
+    _on_signals(partial(_follow_on, settings.drain))
     with _ending_at_once(settings):
-        follow(settings.checkpoint, cluster, **_of_the_engine(settings))
-
-
-def _of_the_engine(settings: Settings) -> dict[str, Any]:
-    """The options that all processes give to the engine, or to what follows it."""
-    names = ("mesh", "dtype", "slots", "context", "queue", "saved", "native")
-    return {name: getattr(settings, name) for name in names}
+        follow(settings.checkpoint, settings.engine, cluster)
 
 
 @contextmanager
@@ -151,6 +150,16 @@ def _quit(number: int, frame: FrameType | None) -> None:
     raised from here may be lost in a library's callback."""
     print("Stopped.", flush=True)
     os._exit(0)
+
+
+def _follow_on(seconds: int, number: int, frame: FrameType | None) -> None:
+    """Go on for so long: process 0, which is told to end too, may have answers to finish, and says
+    when it has. A second signal ends at once."""
+    signal.signal(number, signal.SIG_DFL)
+    print(f"Ending with process 0, or in {seconds} s.", flush=True)
+    timer = threading.Timer(seconds + _TOLD_SECONDS, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -18,8 +18,10 @@ import numpy as np
 import grok_app
 from bench.machine import read_bandwidth
 from bench.synthetic import MIDDLING, write_checkpoint
+from grok_app import EngineOptions, SamplingParams
 from grok_app.model.config import GrokConfig
 from grok_app.model.parameters import parameters
+from grok_app.options import KERNELS
 
 PROMPT, REPLY = 256, 64  # tokens
 
@@ -33,7 +35,10 @@ def main() -> None:
             write_checkpoint(folder, MIDDLING)
         started = time.perf_counter()
         engine = grok_app.load(
-            folder, mesh=(1, 1), dtype=options.dtype, slots=options.slots, native=options.native
+            folder,
+            EngineOptions(
+                mesh=(1, 1), dtype=options.dtype, slots=options.slots, kernels=options.kernels
+            ),
         )
         ready = time.perf_counter() - started
     prefill, decode = _speeds(engine, options.times)
@@ -71,7 +76,9 @@ def _speeds(engine: grok_app.Engine, times: int) -> tuple[float, float]:
     for _ in range(times + 1):
         prompt = rng.integers(3, engine.config.vocab_size, PROMPT).tolist()
         started = time.perf_counter()
-        with engine.generate(prompt, max_tokens=REPLY, temperature=0.8, seed=1) as generation:
+        with engine.generate(
+            prompt, SamplingParams(max_tokens=REPLY, temperature=0.8, seed=1)
+        ) as generation:
             next(generation)
             first = time.perf_counter()
             made = sum(1 for _ in generation)
@@ -85,12 +92,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--checkpoint", type=Path, help="a folder to use instead of a random one")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--slots", type=int, default=1, help="of the engine (default: 1)")
-    parser.add_argument(
-        "--native",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="use the native kernel",
-    )
+    parser.add_argument("--kernels", choices=KERNELS, default="auto", help="(default: auto)")
     parser.add_argument("--times", type=int, default=5, help="repetitions (default: 5)")
     return parser.parse_args()
 

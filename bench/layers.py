@@ -1,7 +1,7 @@
 """Layers of Grok-1's true width, timed against what the device could do at best.
 
 Random int8 weights, as many layers as fit, decode for 1, 8 and 32 people at a given length of
-their conversations, and a prefill in chunks as the engine feeds it. The floor of a step is the
+their conversations, and a prefill in chunks as the engine does it. The floor of a step is the
 larger of two times: to read once every byte it needs (the chosen experts, attention, the cache)
 at the bandwidth measured in this run, and to do the arithmetic of the chosen experts and of
 attention at the rate of matrix products measured in this run. What it means for Grok-1 is the
@@ -27,14 +27,14 @@ from bench.machine import median_seconds, read_bandwidth
 from grok_app.checkpoint.machine import this_machine
 from grok_app.checkpoint.plan import default_dtype
 from grok_app.engine.load import cache_folder
-from grok_app.engine.runner import CHUNKS
-from grok_app.kernels import build
+from grok_app.engine.platform import platform_of
 from grok_app.model.cache import KVCache, empty_cache, stored_type
 from grok_app.model.config import GROK_1, GrokConfig
-from grok_app.model.grok import extend
 from grok_app.model.parameters import parameters
+from grok_app.model.serving import extend
 from grok_app.model.sharding import shard_of
 from grok_app.model.weights import QuantizedWeight
+from grok_app.options import chunks_of
 
 PEOPLE = (1, 8, 32)
 PREFILL = 1024  # tokens
@@ -80,7 +80,7 @@ def main() -> None:
     machine = this_machine()
     config = config_that_fits(int(machine.memory * _SHARE), options.width, options.layers)
     dtype = options.dtype or default_dtype(machine.platform)
-    params = random_parameters(config)
+    params = random_parameters(config, dtype)
     limits = Limits(device_bandwidth(), matrix_rate(dtype))
     rows = [decode(config, params, dtype, limits, n, options.position) for n in PEOPLE]
     rows.append(prefill(config, params, dtype, limits))
@@ -121,8 +121,8 @@ def config_that_fits(memory: int, width: int | None, layers: int | None) -> Grok
     raise SystemExit(f"{memory / 1e9:.1f} GB hold no layer, however narrow")
 
 
-def random_parameters(config: GrokConfig) -> dict[str, dict[str, Any]]:
-    """A tree of random weights on the first device."""
+def random_parameters(config: GrokConfig, dtype: str) -> dict[str, dict[str, Any]]:
+    """A tree of random weights on the first device, for computing in `dtype`."""
     rng = np.random.default_rng(0)
     noise = rng.integers(-127, 128, 32_000_003, np.int8)
     tree: dict[str, dict[str, Any]] = {}
@@ -130,7 +130,7 @@ def random_parameters(config: GrokConfig) -> dict[str, dict[str, Any]]:
         stack = (config.num_layers,) if p.layered else ()
         if p.groups is None:
             array = rng.standard_normal((*stack, *p.shape), np.float32)
-            made: Any = jnp.asarray(array * 0.02 + (p.name == "scale"))
+            made: Any = jnp.asarray(array * 0.02 + (p.name == "scale"), p.kind(dtype))
         else:
             weight = jax.device_put(np.resize(noise, (*stack, *p.shape)))
             made = QuantizedWeight(weight, jnp.full((*stack, *p.scales_shape), _SCALE, "bfloat16"))
@@ -156,11 +156,11 @@ def matrix_rate(dtype: str) -> float:
 
 
 def _program(config: GrokConfig, dtype: str) -> Callable[..., tuple[Array, KVCache, Array]]:
-    native = jax.default_backend() == "cpu" and build(cache_folder() / "kernels")
+    platform = platform_of(jax.devices()[0], "auto", cache_folder() / "kernels", dtype)
 
     def step(params: Any, tokens: Array, positions: Array, cache: KVCache) -> Any:
         at = jnp.zeros(len(tokens), jnp.int32)
-        settings: Any = {"at": at, "dtype": jnp.dtype(dtype), "native": native}
+        settings: Any = {"at": at, "dtype": jnp.dtype(dtype), "platform": platform}
         shard = shard_of(config, 1)
         return extend(params, config, shard, tokens, positions, cache, **settings)
 
@@ -193,7 +193,7 @@ def decode(
 
 def prefill(config: GrokConfig, params: Any, dtype: str, limits: Limits) -> Row:
     """A prompt, in chunks of the engine's size."""
-    step, chunk = _program(config, dtype), CHUNKS[-1]
+    step, chunk = _program(config, dtype), chunks_of(jax.default_backend())[-1]
     cache = _cache(config, 1, PREFILL, dtype)
     tokens = np.random.default_rng(0).integers(3, config.vocab_size, (1, PREFILL)).astype(np.int32)
 

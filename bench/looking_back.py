@@ -17,6 +17,7 @@ from random import Random
 import numpy as np
 
 import grok_app
+from grok_app import EngineOptions
 
 SPELLS = (20, 50, 100)  # tokens
 FIRST_PIECE = 300  # tokens before it stand for bytes and the like
@@ -31,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.looking_back", description=__doc__)
     parser.add_argument("folder", type=Path, help="the model")
     options = parser.parse_args()
-    with closing(grok_app.load(options.folder, slots=1)) as engine:
+    with closing(grok_app.load(options.folder, EngineOptions(slots=1))) as engine:
         print(f"{'nats a token':24}{'first':>8}{'again':>8}")
         for size in SPELLS:
             first, again = spelled(engine, size)

@@ -24,8 +24,10 @@ import jax
 import numpy as np
 
 import grok_app
+from grok_app import EngineOptions, SamplingParams
 from grok_app.chat import Turn, build_prompt, load_personas
 from grok_app.engine.slots import MOST_STEPS
+from grok_app.options import KERNELS
 
 PERSONA = load_personas(Path("prompts"))[0]
 _SAME_MOMENT = 0.0005  # seconds
@@ -66,7 +68,8 @@ class Client:
     def _ask(self, engine: grok_app.Engine, turns: Sequence[Turn], seed: int) -> str:
         text, last, waiting = "", time.monotonic(), 1
         asked = last
-        with engine.generate(_prompt(engine, turns), seed=seed, **_settings()) as generation:
+        params = SamplingParams(seed=seed, **_settings())
+        with engine.generate(_prompt(engine, turns), params) as generation:
             for piece in generation:
                 now = time.monotonic()
                 self.tokens += 1
@@ -82,14 +85,14 @@ class Client:
         return text.strip() or "..."
 
 
-def _prompt(engine: grok_app.Engine, turns: Sequence[Turn]) -> str:
+def _prompt(engine: grok_app.Engine, turns: Sequence[Turn]) -> Sequence[int]:
     assert engine.tokenizer is not None
     encode = engine.tokenizer.encode
     room = PERSONA.sampling.max_tokens
-    return build_prompt(PERSONA, turns, lambda t: len(encode(t)), engine.context, room).text
+    return build_prompt(PERSONA, turns, encode, engine.context, room).ids
 
 
-def _settings() -> dict[str, object]:
+def _settings() -> dict[str, Any]:
     return asdict(PERSONA.sampling) | {"stop": PERSONA.stops}
 
 
@@ -138,7 +141,7 @@ def busy(engine: grok_app.Engine, people: int, seconds: float = 2.0) -> float:
 
     def talk(i: int) -> None:
         while time.monotonic() < until:
-            for _ in engine.generate([5 + i] * 20, max_tokens=800, temperature=3.0):
+            for _ in engine.generate([5 + i] * 20, SamplingParams(max_tokens=800, temperature=3.0)):
                 moments[i].append(time.monotonic())
                 if moments[i][-1] > until:
                     break
@@ -169,7 +172,7 @@ def history(engine: grok_app.Engine, length: int, times: int) -> dict[str, float
 
 def _first_token(engine: grok_app.Engine, ids: list[int]) -> float:
     started = time.monotonic()
-    with engine.generate(ids, max_tokens=2) as generation:
+    with engine.generate(ids, SamplingParams(max_tokens=2)) as generation:
         next(generation)
     return time.monotonic() - started
 
@@ -184,7 +187,9 @@ def newcomer(engine: grok_app.Engine, talkers: int, length: int) -> dict[str, fl
     stop = threading.Event()
 
     def talk(i: int) -> None:
-        with engine.generate([7 + i] * 20, max_tokens=900, temperature=3.0, seed=i) as generation:
+        with engine.generate(
+            [7 + i] * 20, SamplingParams(max_tokens=900, temperature=3.0, seed=i)
+        ) as generation:
             for _ in generation:
                 moments[i].append(time.monotonic())
                 if stop.is_set():
@@ -242,7 +247,7 @@ def outside(engine: grok_app.Engine, dispatches: int = 50) -> dict[str, float]:
 def _reply_times(engine: grok_app.Engine, seed: int, length: int) -> list[float]:
     """When each token of a reply arrives."""
     settings: Any = {"max_tokens": length, "temperature": 3.0, "seed": seed}
-    with engine.generate([5] * 20, **settings) as generation:
+    with engine.generate([5] * 20, SamplingParams(**settings)) as generation:
         return [time.monotonic() for _ in generation]
 
 
@@ -252,10 +257,10 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=Path("assets/nano"))
     parser.add_argument("--slots", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=20, help="of each crowd (default: 20)")
-    parser.add_argument("--native", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--kernels", choices=KERNELS, default="auto", help="(default: auto)")
     options = parser.parse_args()
     engine = grok_app.load(
-        options.checkpoint, mesh=(1, 1), slots=options.slots, native=options.native
+        options.checkpoint, EngineOptions(mesh=(1, 1), slots=options.slots, kernels=options.kernels)
     )
     crowds = [crowd(engine, people, options.seconds) for people in (1, 4, 16, 64)]
     for name in crowds[0]:

@@ -1,7 +1,8 @@
 """Grok-1 in the browser: an interactive chat with an open mixture-of-experts base model.
 
 engine = grok_app.load("assets/nano")
-for piece in engine.generate("Once upon a time", max_tokens=64, temperature=0.8):
+params = grok_app.SamplingParams(max_tokens=64, temperature=0.8)
+for piece in engine.generate("Once upon a time", params):
     print(piece.text, end="")
 engine.close()
 """
@@ -20,12 +21,15 @@ from grok_app.errors import (
     PersonaError,
     RequestError,
     SettingsError,
+    UserError,
 )
+from grok_app.options import EngineOptions
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
     from grok_app.engine.generation import Generation, Piece
     from grok_app.engine.load import load
+    from grok_app.engine.request import SamplingParams
 
 __version__ = "0.1.0"
 
@@ -35,12 +39,15 @@ __all__ = [
     "Engine",
     "EngineBusy",
     "EngineFailed",
+    "EngineOptions",
     "Generation",
     "GrokError",
     "PersonaError",
     "Piece",
     "RequestError",
+    "SamplingParams",
     "SettingsError",
+    "UserError",
     "load",
 ]
 
@@ -48,6 +55,7 @@ _LAZY = {  # what needs JAX is imported when it is first used, so that settings 
     "Engine": "grok_app.engine.engine",
     "Generation": "grok_app.engine.generation",
     "Piece": "grok_app.engine.generation",
+    "SamplingParams": "grok_app.engine.request",
     "load": "grok_app.engine.load",
 }
 

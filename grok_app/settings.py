@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from grok_app.errors import SettingsError
+from grok_app.options import DTYPES, KERNELS, EngineOptions
 
 PROJECT = Path(__file__).parent.parent
 
@@ -93,6 +94,12 @@ def _origin(text: str) -> str:
     return text
 
 
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[\w.-]+|[0-9A-Fa-f:.]+", text):
+        raise ValueError
+    return text
+
+
 def _address(text: str) -> str:
     return str(ipaddress.ip_network(text)) if "/" in text else str(ipaddress.ip_address(text))
 
@@ -115,6 +122,7 @@ FOLDER = Kind("DIR", "a folder", lambda text: Path(_filled(text)).expanduser())
 FILE = Kind("FILE", "a file", lambda text: Path(_filled(text)).expanduser())
 KEY = Kind("KEY", "a key, of letters and signs", _word, secret=True, repeatable=True)
 ORIGIN = Kind("ORIGIN", "an origin, such as https://example.org, or *", _origin, repeatable=True)
+HOST = Kind("NAME", "a host name without a port, such as chat.example.org", _host, repeatable=True)
 PROXY = Kind("ADDRESS", "an IP address or network, such as 10.0.0.0/8", _address, repeatable=True)
 MESH = Kind("DATA,MODEL", "two whole numbers above 0, such as 1,8", _mesh)
 COORDINATOR = Kind(
@@ -162,10 +170,27 @@ class Settings:
         6, whole_number(1, 1000), "messages a minute that a visitor of a demo may send"
     )
     demo_tokens: int = _field(200, whole_number(1, 8192), "tokens that a reply of a demo may have")
+    linger: int | None = _field(
+        None,
+        whole_number(5, 3600),
+        "seconds that a reply goes on when its reader is gone, who may come back "
+        "(default: 60, in a demo 15)",
+    )
+    drain: int = _field(
+        30,
+        whole_number(0, 3600),
+        "seconds that what is being answered may still take when the server is told to end",
+    )
     proxy: tuple[str, ...] = _field(
         (),
         PROXY,
         "believe this proxy's X-Forwarded-For about who a visitor is; give it once for each",
+    )
+    allow_host: tuple[str, ...] = _field(
+        (),
+        HOST,
+        "answer to this name, and to no others but the machine's own, which is how a server on "
+        "loopback begins; give it once for each",
     )
     api_key: tuple[str, ...] = _field(
         (), KEY, "let in programs that send this key; give it once for each key"
@@ -176,10 +201,16 @@ class Settings:
     )
     api_max_body: int = _field(4, whole_number(1, 1024), "MiB that a request to the API may have")
     persona_dir: Path = _field(PROJECT / "prompts", FOLDER, "folder of personas, a TOML file each")
-    slots: int = _field(8, whole_number(1, 256), "conversations that are answered at once")
-    queue: int = _field(64, whole_number(1, 10_000), "requests that may wait when all slots talk")
+    slots: int = _field(
+        EngineOptions.slots, whole_number(1, 256), "conversations that are answered at once"
+    )
+    queue: int = _field(
+        EngineOptions.queue,
+        whole_number(1, 10_000),
+        "requests that may wait when all slots are taken",
+    )
     saved: int = _field(
-        8,
+        EngineOptions.saved,
         whole_number(0, 1024),
         "conversations beyond the slots that are kept ready for their next turn",
     )
@@ -195,14 +226,15 @@ class Settings:
     )
     dtype: str | None = _field(
         None,
-        one_of("float32", "bfloat16"),
+        one_of(*DTYPES),
         "precision to compute in (default: the better one for the device); "
         "keys and values are kept in 16 bits",
     )
-    native: bool = _field(
-        True,
-        FLAG,
-        "on a CPU, use a kernel compiled for it, where there is a C++ compiler",
+    kernels: str = _field(
+        EngineOptions.kernels,
+        one_of(*KERNELS),
+        "what computes: kernels of our own for the device, or XLA's form of them; auto takes "
+        "ours where there are any (for a CPU they need a C++ compiler)",
     )
     coordinator: str | None = _field(
         None,
@@ -213,6 +245,12 @@ class Settings:
     process_id: int = _field(
         0, whole_number(0, 1023), "which of them this is; only process 0 serves the page"
     )
+
+    @property
+    def engine(self) -> EngineOptions:
+        """Those of them that are the engine's."""
+        names = [field.name for field in dataclasses.fields(EngineOptions)]
+        return EngineOptions(**{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 ROOT = Path(__file__).parent.parent
 READY_SECONDS = 180
@@ -42,15 +42,26 @@ class AppProcess:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, str(ROOT / "app.py"), "--port", str(port), *options],
-                cwd=cwd,
-                env=environment(**variables),
+        self._command = [sys.executable, str(ROOT / "app.py"), "--port", str(port), *options]
+        self._place: dict[str, Any] = {"cwd": cwd, "env": environment(**variables)}
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self.log.open("wb") as output:
+            return subprocess.Popen(
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                **self._place,
             )
+
+    def restart(self) -> None:
+        """End it as a crash would, and start it again at the same address."""
+        self.process.kill()
+        self.process.wait()
+        self.process = self._start()
+        self.wait_until_ready()
 
     def wait_for(self, text: str, seconds: float = READY_SECONDS) -> None:
         """Wait until the log holds `text`; RuntimeError with the log where it never will."""

@@ -1,4 +1,4 @@
-"""What the tests share: models, the running app, a browser."""
+"""What the tests share: models, and the running app."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 import grok_app
-from tests import chromium
+from grok_app import EngineOptions
 from tests.app_process import ROOT, AppProcess
 
 # A shared machine is slow at times; that is no fault of the code under test.
@@ -28,11 +27,22 @@ hypothesis.settings.register_profile("project", deadline=None)
 hypothesis.settings.load_profile("project")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the browser carries its marker."""
+    """Whatever uses the browser carries its marker, and is run by one process, beside which others
+    may run the other files."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+        folders, name = item.path.parent.parts, item.path.stem
+        group = "browser" if "browser" in folders else f"{folders[-1]}/{name}"
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """On which loop asynchronous tests run."""
+    return "asyncio"
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +60,7 @@ def mini(data: Path) -> Path:
 @pytest.fixture(scope="session")
 def nano() -> Iterator[grok_app.Engine]:
     """The default model, on one device."""
-    engine = grok_app.load(ROOT / "assets" / "nano", mesh=(1, 1))
+    engine = grok_app.load(ROOT / "assets" / "nano", EngineOptions(mesh=(1, 1)))
     yield engine
     engine.close()
 
@@ -70,20 +80,41 @@ def app_url(server: AppProcess) -> str:
 
 
 @pytest.fixture(scope="session")
-def slow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the default model talks so slowly that a test can always break in.
-
-    In bfloat16 a CPU makes some ten tokens a second, and this copy knows no end of a text.
-    """
-    folder = tmp_path_factory.mktemp("slow")
-    endless = shutil.copytree(ROOT / "assets" / "nano", folder / "endless")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default model, that knows no end of a text."""
+    endless = tmp_path_factory.mktemp("models") / "endless"
+    shutil.copytree(ROOT / "assets" / "nano", endless)
     config = json.loads((endless / "config.json").read_text("utf-8"))
     config["eos_token"] = config["vocab_size"] - 1
     (endless / "config.json").write_text(json.dumps(config), "utf-8")
-    options = ("--checkpoint", str(endless), "--dtype", "bfloat16", "--no-native", "--slots", "2")
-    with AppProcess(folder / "log", *options) as app:
+    return endless
+
+
+@pytest.fixture(scope="session")
+def slow(endless: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
+    """The app with that model, which replies so slowly that a test can always break in.
+
+    In bfloat16 a CPU makes some ten tokens a second.
+    """
+    options = (
+        "--checkpoint",
+        str(endless),
+        "--dtype",
+        "bfloat16",
+        "--kernels",
+        "xla",
+        "--slots",
+        "2",
+    )
+    with AppProcess(tmp_path_factory.mktemp("slow") / "log", *options) as app:
         app.wait_until_ready()
-        yield app.url
+        yield app
+
+
+@pytest.fixture(scope="session")
+def slow_url(slow: AppProcess) -> str:
+    """Where that serves."""
+    return slow.url
 
 
 @pytest.fixture(scope="session")
@@ -93,38 +124,3 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
     with AppProcess(tmp_path_factory.mktemp("demo") / "log", *options) as app:
         app.wait_until_ready()
         yield app
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium without a window.
-
-    One a module, not one a session: while it is open this thread has a running event loop, and
-    tests elsewhere may want their own.
-    """
-    executable = chromium.find()
-    if executable is None:
-        (pytest.fail if chromium.required() else pytest.skip)(chromium.MISSING)
-    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=executable, args=["--no-sandbox"] if as_root else []
-        )
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A fresh page, with nothing remembered from other tests."""
-    context = browser.new_context()
-    yield context.new_page()
-    context.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Another visitor's browser, with nothing remembered."""
-    other = browser.new_context()
-    yield other
-    other.close()

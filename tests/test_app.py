@@ -1,5 +1,6 @@
 """Starts the real app, as a person does from a shell."""
 
+import shlex
 import signal
 import socket
 import subprocess
@@ -15,8 +16,13 @@ from tests.app_process import ROOT, AppProcess, environment, free_port
 
 def refused(*options: str, **variables: str) -> str:
     """What the app says when it cannot start."""
+    return told([sys.executable, "app.py", "--port", str(free_port()), *options], **variables)
+
+
+def told(command: list[str], **variables: str) -> str:
+    """The error that a command which starts the app ends with."""
     ended = subprocess.run(
-        [sys.executable, "app.py", "--port", str(free_port()), *options],
+        command,
         cwd=ROOT,
         env=environment(**variables),
         capture_output=True,
@@ -77,6 +83,12 @@ def test_a_mesh_that_does_not_fit_the_machine_is_told() -> None:
     error = refused("--mesh", "3,7")
     assert "mesh" in error
     assert "21" in error  # devices that it would take
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no such limit here")
+def test_too_little_address_space_is_told() -> None:
+    command = f"ulimit -v 1000000; exec {shlex.quote(sys.executable)} app.py --port {free_port()}"
+    assert "may take 1.0 GiB of address space" in told(["bash", "-c", command])
 
 
 def test_help_is_for_reading() -> None:

@@ -10,11 +10,11 @@ from statistics import mean
 from bench.looking_back import named, spelled
 from tests.app_process import ROOT
 from tests.nano import at_once_or_later, each_persona
-from training.evaluate import bits_per_byte
-from training.facts import right_facts
-from training.replies import replies_of, shows_label
-from training.scoring import Scorer
-from training.transcripts import transcript
+from training.report.evaluate import bits_per_byte
+from training.report.facts import right_facts
+from training.report.replies import replies_of, shows_label
+from training.report.scoring import Scorer
+from training.texts.transcripts import transcript
 
 OPENINGS = [
     "Good morning! How are you?",

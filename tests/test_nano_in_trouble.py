@@ -7,15 +7,20 @@ that are written for troubles and for nothing else.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from tests.app_process import ROOT
 from tests.nano import at_once_or_later, each_persona
-from training.asides import EXCHANGES
-from training.echoes import ECHOES
-from training.echoes import WORDS as ECHOED
-from training.replies import replies_of
-from training.trouble import HARMLESS, TROUBLES, WISHES
+from training.report.replies import replies_of
+from training.texts.asides import EXCHANGES
+from training.texts.echoes import ECHOES
+from training.texts.echoes import WORDS as ECHOED
+
+WRITTEN = tomllib.loads((ROOT / "tests" / "nano_in_trouble.toml").read_text("utf-8"))
+HARMLESS, TROUBLES, WISHES = (WRITTEN[part] for part in ("harmless", "troubles", "wishes"))
+"""What the model in assets/nano learnt to say to troubles; it is no longer in the recipe."""
 
 SEEDS = 3
 

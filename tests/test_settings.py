@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from grok_app.errors import SettingsError
+from grok_app.options import EngineOptions
 from grok_app.settings import Settings, options, parse
 from tests.app_process import ROOT
 
@@ -32,11 +33,19 @@ GIVEN = [
     (["--demo"], {"GROK_DEMO": "1"}, "demo", True),
     (["--demo-messages", "3"], {"GROK_DEMO_MESSAGES": "3"}, "demo_messages", 3),
     (["--demo-tokens", "64"], {"GROK_DEMO_TOKENS": "64"}, "demo_tokens", 64),
+    (["--linger", "5"], {"GROK_LINGER": "5"}, "linger", 5),
+    (["--drain", "0"], {"GROK_DRAIN": "0"}, "drain", 0),
     (
         ["--proxy", "127.0.0.1", "--proxy", "10.0.0.0/8"],
         {"GROK_PROXY": "127.0.0.1,10.0.0.0/8"},
         "proxy",
         ("127.0.0.1", "10.0.0.0/8"),
+    ),
+    (
+        ["--allow-host", "a.org", "--allow-host", "b"],
+        {"GROK_ALLOW_HOST": "a.org,b"},
+        "allow_host",
+        ("a.org", "b"),
     ),
     (["--api-max-body", "8"], {"GROK_API_MAX_BODY": "8"}, "api_max_body", 8),
     (["--checkpoint", "grok-1"], {"GROK_CHECKPOINT": "grok-1"}, "checkpoint", Path("grok-1")),
@@ -47,7 +56,7 @@ GIVEN = [
     (["--mesh", "2,4"], {"GROK_MESH": "2,4"}, "mesh", (2, 4)),
     (["--dtype", "bfloat16"], {"GROK_DTYPE": "bfloat16"}, "dtype", "bfloat16"),
     (["--saved", "0"], {"GROK_SAVED": "0"}, "saved", 0),
-    (["--no-native"], {"GROK_NATIVE": "off"}, "native", False),
+    (["--kernels", "xla"], {"GROK_KERNELS": "xla"}, "kernels", "xla"),
     (
         ["--coordinator", "host:9000", "--processes", "2"],
         {"GROK_COORDINATOR": "host:9000", "GROK_PROCESSES": "2"},
@@ -76,9 +85,11 @@ WRONG = [
     (["--slots", "0"], {}, ["--slots", "1 to 256"]),
     (["--context", "1.5"], {}, ["--context", "whole number"]),
     (["--queue", "-1"], {}, ["--queue", "1 to"]),
+    (["--linger", "4"], {}, ["--linger", "5 to 3600"]),
     (["--host", ""], {}, ["--host", "IP address"]),
     (["--checkpoint", " "], {}, ["--checkpoint", "folder"]),
     (["--proxy", "example.org"], {}, ["--proxy", "IP address", "'example.org'"]),
+    (["--allow-host", "a.org:80"], {}, ["--allow-host", "without a port", "'a.org:80'"]),
     (["--mesh", "8"], {}, ["--mesh", "1,8", "'8'"]),
     (["--mesh", "0,8"], {}, ["--mesh", "above 0"]),
     (["--mesh", "1,2,3"], {}, ["--mesh", "two whole numbers"]),
@@ -155,6 +166,13 @@ def test_a_key_is_never_shown() -> None:
     with pytest.raises(SettingsError) as raised:
         parse(["--api-key", "open sesame"], {})
     assert "sesame" not in str(raised.value)
+
+
+def test_the_engine_is_given_all_options_that_are_its() -> None:
+    assert parse([], {}).engine == EngineOptions()
+    given = "--mesh 2,4 --dtype bfloat16 --slots 2 --context 128 --queue 3 --saved 0 --kernels xla"
+    expected = EngineOptions((2, 4), "bfloat16", 2, 128, 3, 0, "xla")
+    assert parse(given.split(), {}).engine == expected
 
 
 def test_help_tells_every_option_its_default_and_its_variable(

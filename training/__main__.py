@@ -20,16 +20,16 @@ from grok_app.checkpoint.folder import Checkpoint, open_checkpoint, read_config
 from grok_app.errors import CheckpointError
 from grok_app.model.config import GrokConfig
 from grok_app.model.parameters import count, count_active
-from training.corpus import DIALOGUES, PROSE, CorpusError
-from training.dataset import WORK, packed, prepare
-from training.loader import LoaderError
-from training.nano import NANO
-from training.optimizer import PEAK
-from training.phases import PHASES
-from training.pools import Recipe
-from training.state import StateError
-from training.trainer import resume, train
-from training.weights import export
+from training.run.loader import LoaderError
+from training.run.nano import NANO
+from training.run.optimizer import PEAK
+from training.run.phases import PHASES
+from training.run.state import StateError
+from training.run.trainer import resume, train
+from training.run.weights import export
+from training.texts.corpus import DIALOGUES, PROSE, CorpusError
+from training.texts.dataset import WORK, packed, prepare
+from training.texts.pools import Recipe
 
 
 def main() -> int:

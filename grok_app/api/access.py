@@ -1,9 +1,9 @@
 """Who may use the API, and how much a request may weigh.
 
-With keys, every route asks for one of them. Without, the API is for programs on this machine alone:
-the request must come from loopback and be addressed to it, and no proxy may have passed it on, so
-that neither the network, nor a share link's tunnel, nor a web page that has made its own name
-point here can use it.
+With keys, every route but /health asks for one of them. Without, the API is for programs on this
+machine alone: the request must come from loopback and be addressed to it, and no proxy may have
+passed it on, so that neither the network, nor a share link's tunnel, nor a web page that has made
+its own name point here can use it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grok_app.api.errors import ApiError
 from grok_app.errors import SettingsError
+from grok_app.files import read_whole
+
+_LARGEST_KEYS = 2**20  # bytes of a file of keys
+_FOR_ALL = "/health"  # which says no more than whether requests are served
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def read_keys(path: Path) -> tuple[str, ...]:
         SettingsError: the file cannot be read, or holds none.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_whole(path, _LARGEST_KEYS).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"--api-key-file: {path} cannot be read: {error}") from None
     stripped = (line.strip() for line in lines)
@@ -69,7 +73,8 @@ class Guard:
             return
         headers = Headers(scope=scope)
         try:
-            self._check(headers, scope.get("client"))
+            if scope["path"] != _FOR_ALL:
+                self._check(headers, scope.get("client"))
             self._check_length(headers)
         except ApiError as error:
             await error.response(scope, receive, send)
@@ -134,10 +139,11 @@ def _is_local(headers: Headers, client: tuple[str, int] | None) -> bool:
         addressed = urlsplit(f"//{headers.get('host', '')}").hostname or ""
     except ValueError:  # such as an unfinished IPv6 address
         return False
-    return client is not None and _is_loopback(client[0]) and _is_loopback(addressed)
+    return client is not None and is_loopback(client[0]) and is_loopback(addressed)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own."""
     if host == "localhost":
         return True
     try:

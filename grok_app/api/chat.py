@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from anyio import to_thread
@@ -14,9 +14,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from grok_app.api.errors import ApiError, as_api_error
+from grok_app.api.leaving import pieces_for
 from grok_app.api.limits import check_choices, check_stream
 from grok_app.api.logprobs import chat_logprob
-from grok_app.api.replies import begin, pieces
 from grok_app.api.schemas import (
     ChatChoice,
     ChatChunk,
@@ -29,10 +29,13 @@ from grok_app.api.schemas import (
     ReplyMessage,
     Usage,
 )
+from grok_app.api.seeds import with_seed
 from grok_app.api.service import Service
 from grok_app.api.stream import EventStream
-from grok_app.chat import Persona, Prompt, Turn, build_prompt, neutralize
+from grok_app.api.usage import usage
+from grok_app.chat import Persona, Turn, neutralize
 from grok_app.errors import RequestError
+from grok_app.replies import Reply, Wish, chat_wish, start
 
 
 def add_chat(app: FastAPI, service: Service) -> None:
@@ -51,9 +54,9 @@ def add_chat(app: FastAPI, service: Service) -> None:
         if body.top_logprobs is not None and not body.logprobs:
             raise ApiError(400, "top_logprobs without logprobs: true", param="top_logprobs")
         answering = Answering(service, persona, body)
-        await to_thread.run_sync(answering.begin)
+        await answering.begin()
         if body.stream:
-            return EventStream(answering.chunks(request), service.patience)
+            return EventStream(answering.chunks(request), service.patience, answering.stop)
         return JSONResponse((await answering.whole(request)).model_dump())
 
 
@@ -63,39 +66,71 @@ class Answering:
     def __init__(self, service: Service, persona: Persona, body: ChatRequest):
         self._body, self._persona, self._engine = body, persona, service.engine
         self._tokenizer = service.tokenizer
-        self._generations: list[Any] = []
-        self._read = self._made = 0
+        self._replies: list[Reply] = []
         self._head: dict[str, Any] = {
             "id": f"chatcmpl-{uuid.uuid4().hex}",
             "created": int(time.time()),
             "model": body.model,
         }
 
-    def begin(self) -> None:
-        """Builds the prompt and asks the engine for the replies; see `replies.begin`.
+    async def begin(self) -> None:
+        """Asks for the replies, all or none. What was not given is as the persona wants it.
 
-        What was not given is as the persona wants it.
+        Raises:
+            ApiError: the messages make no prompt, or none that fits.
+            EngineBusy, EngineFailed: as `replies.start`.
         """
-        body, persona = self._body, self._persona
-        settings = asdict(persona.sampling) | body.sampling()
+        wish = await to_thread.run_sync(self._wish)
+        wishes = [with_seed(wish, self._body.seed, k) for k in range(self._body.n or 1)]
+        self._replies = await start(self._engine, wishes)
+
+    def _wish(self) -> Wish:
+        body, (persona, turns) = self._body, self._conversation()
+        given = body.sampling()
         if longest := body.max_completion_tokens or body.max_tokens:
-            settings["max_tokens"] = longest
-        count = len(body.messages)
-        prompt = self._prompt(settings["max_tokens"])
-        if prompt.dropped:
+            given["max_tokens"] = longest
+        try:
+            wish = chat_wish(
+                self._engine,
+                persona,
+                turns,
+                replace(persona.sampling, **given),
+                stop=body.stops,
+                logprobs=body.top_logprobs or 0,
+            )
+        except RequestError as error:
+            raise as_api_error(error, error.field or "messages") from None
+        assert wish.prompt is not None
+        if wish.prompt.dropped:
             raise ApiError(
                 400,
-                f"the {count} messages are longer than the context of {self._engine.context} "
-                f"tokens, of which {prompt.room} are kept free for the reply: leave out the oldest "
-                f"{prompt.dropped}",
+                f"the {len(body.messages)} messages are longer than the context of "
+                f"{self._engine.context} tokens, of which {wish.prompt.max_new_tokens} are kept "
+                f"free for the reply: leave out the oldest {wish.prompt.dropped}",
                 "context_length_exceeded",
                 "messages",
             )
-        ids = self._engine.encode(prompt.text)
-        self._read = len(ids)
-        settings["stop"] = (*persona.stops, *body.stops)
-        settings["logprobs"] = body.top_logprobs or 0
-        self._generations = begin(self._engine, [ids], body.n or 1, body.seed, **settings)
+        return wish
+
+    def _conversation(self) -> tuple[Persona, list[Turn]]:
+        """The persona, with what a system message says of it, and the turns.
+
+        Raises:
+            ApiError: the messages are in no order that makes a conversation.
+        """
+        persona, messages = self._persona, self._body.messages
+        if messages[0].role == "system":
+            persona, messages = _with_system_message(persona, messages[0].text), messages[1:]
+        if not messages:
+            raise ApiError(400, "a system message alone: add one of the user's", param="messages")
+        if any(message.role == "system" for message in messages):
+            raise ApiError(400, "a system message can only stand first", param="messages")
+        return persona, _turns(messages)
+
+    def stop(self) -> None:
+        """Ends what is still being made, which frees the engine's slots."""
+        for reply in self._replies:
+            reply.stop()
 
     async def whole(self, request: Request) -> ChatCompletion:
         """The answer, when it is complete."""
@@ -106,7 +141,7 @@ class Answering:
                 logprobs=ChatLogprobs(content=[]) if self._body.logprobs else None,
                 finish_reason=None,
             )
-            for index in range(len(self._generations))
+            for index in range(len(self._replies))
         ]
         async with aclosing(self._choices(request)) as pieces_of_choices:
             async for piece in pieces_of_choices:
@@ -118,10 +153,10 @@ class Answering:
         return ChatCompletion(**self._head, choices=choices, usage=self._usage())
 
     async def chunks(self, request: Request) -> AsyncGenerator[ChatChunk]:
-        """The answer as it is made: who speaks, then what is said."""
+        """The answer as it is made: first the role, then the text."""
         head = self._head | {"object": "chat.completion.chunk"}
         async with aclosing(self._choices(request)) as pieces_of_choices:
-            for index in range(len(self._generations)):
+            for index in range(len(self._replies)):
                 begun = Delta(role="assistant", content="")
                 yield ChatChunk(**head, choices=[_chunk(index, begun, None, None)])
             async for piece in pieces_of_choices:
@@ -131,71 +166,21 @@ class Answering:
             yield ChatChunk(**head, choices=[], usage=self._usage())
 
     async def _choices(self, request: Request) -> AsyncGenerator[ChatChunkChoice]:
-        raw, begun = self._persona.labels is None, _is_begun(self._body.messages[-1])
-        trims = [Trim(raw, begun) for _ in self._generations]
-        async with aclosing(pieces(self._generations, request.receive)) as made:
+        async with aclosing(pieces_for(request.receive, self._replies)) as made:
             async for index, piece in made:
-                self._made += 1
                 logprobs = None
                 if self._body.logprobs:
                     logprobs = ChatLogprobs(content=[chat_logprob(self._tokenizer, piece)])
-                delta = Delta(content=trims[index].push(piece.text))
-                yield _chunk(index, delta, logprobs, piece.finish_reason)
-
-    def _prompt(self, max_tokens: int) -> Prompt:
-        persona, messages = self._persona, self._body.messages
-        if messages[0].role == "system":
-            persona, messages = _told(persona, messages[0].text), messages[1:]
-        if not messages:
-            raise ApiError(400, "a system message alone: add one of the user's", param="messages")
-        if any(message.role == "system" for message in messages):
-            raise ApiError(400, "a system message can only stand first", param="messages")
-        count, context = lambda text: len(self._tokenizer.encode(text)), self._engine.context
-        try:
-            return build_prompt(persona, _turns(messages), count, context, max_tokens)
-        except RequestError as error:
-            raise as_api_error(error, "messages") from None
+                yield _chunk(index, Delta(content=piece.text), logprobs, piece.finish_reason)
 
     def _usage(self) -> Usage:
-        return Usage(
-            prompt_tokens=self._read,
-            completion_tokens=self._made,
-            total_tokens=self._read + self._made,
-        )
+        return usage([len(self._replies[0].wish.ids)], self._replies)
 
 
-class Trim:
-    """A reply without the spaces between label and text, and without those at its end, which wait
-    until something follows; raw text stays as it is. One that is `begun` goes on in the middle of
-    a text, where a space parts words."""
-
-    def __init__(self, raw: bool, begun: bool = False):
-        self._raw, self._begun, self._held = raw, begun, ""
-
-    def push(self, text: str) -> str:
-        """What of the text so far can be shown, and was not yet."""
-        if self._raw:
-            return text
-        text = self._held + text
-        if not self._begun:
-            text = text.lstrip()
-        shown = text.rstrip()
-        self._begun |= bool(shown)
-        self._held = text[len(shown) :]
-        return shown
-
-
-def _told(persona: Persona, text: str) -> Persona:
+def _with_system_message(persona: Persona, text: str) -> Persona:
     """The persona with a system message in its preamble's place; its examples stay, since they
     show the form. Like a turn, the message cannot pass for one with a label."""
     return replace(persona, preamble=neutralize(text, persona))
-
-
-def _is_begun(message: Message) -> bool:
-    """Whether the reply continues that message, and the space before its next word is not there
-    yet: the model never sees one at the end, and writes its own."""
-    text = message.text
-    return message.role == "assistant" and text == text.rstrip()
 
 
 def _turns(messages: Sequence[Message]) -> list[Turn]:

@@ -14,13 +14,17 @@ from fastapi.responses import JSONResponse
 
 from grok_app.api.echo import PromptScorer
 from grok_app.api.errors import ApiError, as_api_error
+from grok_app.api.leaving import pieces_for
 from grok_app.api.limits import check_choices, check_stream
 from grok_app.api.logprobs import CompletionLog, Entry, entry, extend
-from grok_app.api.replies import begin, pieces
 from grok_app.api.schemas import Completion, CompletionChoice, CompletionRequest, Usage
+from grok_app.api.seeds import with_seed
 from grok_app.api.service import Service
 from grok_app.api.stream import EventStream
+from grok_app.api.usage import usage
+from grok_app.engine.request import SamplingParams
 from grok_app.errors import ContextExceeded, RequestError
+from grok_app.replies import Reply, Wish, start
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
@@ -47,9 +51,9 @@ def add_completions(app: FastAPI, service: Service) -> None:
             completing.scores = await scorer.score(
                 engine, completing.prompts, body.logprobs, request.receive
             )
-        await to_thread.run_sync(completing.begin)
+        await completing.begin()
         if body.stream:
-            return EventStream(completing.chunks(request), service.patience)
+            return EventStream(completing.chunks(request), service.patience, completing.stop)
         return JSONResponse((await completing.whole(request)).model_dump())
 
 
@@ -59,8 +63,7 @@ class Completing:
     def __init__(self, service: Service, body: CompletionRequest):
         self._body, self._engine = body, service.engine
         self._n = body.n or 1
-        self._generations: list[Any] = []
-        self._made = 0
+        self._replies: list[Reply] = []
         self._head: dict[str, Any] = {
             "id": f"cmpl-{uuid.uuid4().hex}",
             "object": "text_completion",
@@ -78,18 +81,26 @@ class Completing:
         """
         self.prompts = [_tokens(self._engine, prompt) for prompt in self._body.prompts]
 
-    def begin(self) -> None:
-        """Asks the engine for the replies; see `replies.begin`."""
+    async def begin(self) -> None:
+        """Asks for the replies to all prompts, or for none; see `replies.start`."""
         body = self._body
         if body.max_tokens == 0:
             return
-        settings = body.sampling() | {"stop": body.stops, "logprobs": body.logprobs or 0}
+        given = body.sampling() | {"stop": body.stops, "logprobs": body.logprobs or 0}
         if body.max_tokens is not None:
-            settings["max_tokens"] = body.max_tokens
+            given["max_tokens"] = body.max_tokens
+        wishes = [Wish(ids, SamplingParams(**given)) for ids in self.prompts]
+        seeds = range(self._n)
+        several = [with_seed(wish, body.seed, k) for wish in wishes for k in seeds]
         try:
-            self._generations = begin(self._engine, self.prompts, self._n, body.seed, **settings)
+            self._replies = await start(self._engine, several)
         except ContextExceeded as error:
             raise as_api_error(error, "prompt") from None
+
+    def stop(self) -> None:
+        """Ends what is still being made, which frees the engine's slots."""
+        for reply in self._replies:
+            reply.stop()
 
     async def whole(self, request: Request) -> Completion:
         """The answer, when it is complete."""
@@ -117,17 +128,16 @@ class Completing:
         body, tokenizer = self._body, self._engine.tokenizer
         logs = [CompletionLog(tokenizer) for _ in range(len(self.prompts) * self._n)]
         for index, log in enumerate(logs):
-            if body.echo or not self._generations:
+            if body.echo or not self._replies:
                 scores = self.scores[index // self._n] if self.scores else None
                 yield CompletionChoice(
                     index=index,
                     text=self._echoed(index // self._n) if body.echo else "",
                     logprobs=None if scores is None else log.add(scores),
-                    finish_reason=None if self._generations else "length",
+                    finish_reason=None if self._replies else "length",
                 )
-        async with aclosing(pieces(self._generations, request.receive)) as made:
+        async with aclosing(pieces_for(request.receive, self._replies)) as made:
             async for index, piece in made:
-                self._made += 1
                 wanted = body.logprobs is not None
                 yield CompletionChoice(
                     index=index,
@@ -143,10 +153,7 @@ class Completing:
         return tokenizer.decode(prompt) if tokenizer else ""
 
     def _usage(self) -> Usage:
-        read = sum(map(len, self.prompts))
-        return Usage(
-            prompt_tokens=read, completion_tokens=self._made, total_tokens=read + self._made
-        )
+        return usage(map(len, self.prompts), self._replies)
 
 
 def _tokens(engine: Engine, prompt: str | Sequence[int]) -> list[int]:

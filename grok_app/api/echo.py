@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter, to_thread
 from starlette.types import Receive
 
+from grok_app.api.leaving import on_leaving
 from grok_app.api.logprobs import Entry
 from grok_app.errors import EngineBusy
 
@@ -41,18 +40,15 @@ class PromptScorer:
             EngineFailed: the engine has stopped.
         """
         if self._turn.statistics().tasks_waiting >= _MOST_WAITING:
-            raise EngineBusy(f"{_MOST_WAITING} prompts wait to be scored; try again in a moment")
+            raise EngineBusy(
+                "{waiting} prompts wait to be scored; try again in a moment", waiting=_MOST_WAITING
+            )
         gone = threading.Event()
-        watch = asyncio.create_task(_set_when_gone(gone, receive))
-        try:
+        async with on_leaving(receive, gone.set):
             return await to_thread.run_sync(
                 lambda: [_entries(engine, prompt, top, gone) for prompt in prompts],
                 limiter=self._turn,
             )
-        finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
 
 
 def _entries(engine: Engine, ids: Sequence[int], top: int, gone: threading.Event) -> list[Entry]:
@@ -67,9 +63,3 @@ def _entries(engine: Engine, ids: Sequence[int], top: int, gone: threading.Event
             pairs = tuple(zip(tokens[:top], values[:top], strict=True))
             entries.append(Entry(ids[len(entries)], logprob, pairs))
     return entries
-
-
-async def _set_when_gone(gone: threading.Event, receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    gone.set()

@@ -12,7 +12,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from grok_app.api.schemas import UNSUPPORTED
-from grok_app.errors import ContextExceeded, EngineBusy, EngineFailed, GrokError, RequestError
+from grok_app.errors import (
+    ContextExceeded,
+    EngineBusy,
+    EngineEnding,
+    EngineFailed,
+    GrokError,
+    RequestError,
+)
 
 _RETRY_SECONDS = "2"  # a slot is free again after about a reply
 _ADVICE = {  # for what the framework refuses by itself
@@ -70,12 +77,15 @@ def starting() -> ApiError:
 
 
 def as_api_error(error: GrokError, param: str | None = None) -> ApiError:
-    """One of the package's errors, with its status; `param` is the field that it is about."""
+    """One of the package's errors, with its status; `param` is the field that it is about, by
+    default the one that it names itself."""
     match error:
         case ContextExceeded():
             return ApiError(400, str(error), "context_length_exceeded", param)
         case RequestError():
-            return ApiError(400, str(error), param=param)
+            return ApiError(400, str(error), param=param or error.field)
+        case EngineEnding():
+            return ApiError(503, str(error), "engine_ending", headers=_retry())
         case EngineBusy():
             return ApiError(429, str(error), "engine_busy", headers=_retry())
         case EngineFailed():

@@ -31,7 +31,10 @@ def entry(piece: Piece) -> Entry:
 
 def token_text(tokenizer: Tokenizer | None, token: int) -> str:
     """A token in words: its text; its bytes where they are no whole characters; else its number."""
-    data = tokenizer.token_bytes(token) if tokenizer else b""
+    return _text_of(token, tokenizer.token_bytes(token) if tokenizer else b"")
+
+
+def _text_of(token: int, data: bytes) -> str:
     if not data:
         return f"token_id:{token}"
     try:
@@ -77,11 +80,13 @@ def extend(lists: CompletionLogprobs, more: CompletionLogprobs) -> None:
 
 def chat_logprob(tokenizer: Tokenizer | None, piece: Piece) -> TokenLogprob:
     """The object of a reply's token."""
-    top = [_named(tokenizer, *pair) for pair in piece.top_logprobs]
-    own = _named(tokenizer, piece.token_id, piece.logprob)
+    top = [
+        _named(token, tokenizer.token_bytes(token) if tokenizer else b"", logprob)
+        for token, logprob in piece.top_logprobs
+    ]
+    own = _named(piece.token_id, piece.data, piece.logprob)
     return TokenLogprob(**dict(own), top_logprobs=top)
 
 
-def _named(tokenizer: Tokenizer | None, token: int, logprob: float) -> TopLogprob:
-    data = tokenizer.token_bytes(token) if tokenizer else b""
-    return TopLogprob(token=token_text(tokenizer, token), logprob=logprob, bytes=list(data))
+def _named(token: int, data: bytes, logprob: float) -> TopLogprob:
+    return TopLogprob(token=_text_of(token, data), logprob=logprob, bytes=list(data))

@@ -65,7 +65,7 @@ def _counters(engine: Engine) -> Iterator[Metric]:
         ("prompt_tokens", "Tokens of prompts read.", metrics.prompt_tokens),
         ("generation_tokens", "Tokens made.", metrics.generation_tokens),
         ("prefix_cache_queries", "Tokens of prompts looked up.", metrics.prompt_tokens),
-        ("prefix_cache_hits", "Tokens of prompts known beforehand.", metrics.known_tokens),
+        ("prefix_cache_hits", "Tokens of prompts that were in the cache.", metrics.cached_tokens),
     ):
         counter = CounterMetricFamily(f"grok:{name}", text, labels=["model_name"])
         counter.add_metric([engine.name], value)

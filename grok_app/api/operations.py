@@ -22,7 +22,8 @@ def add_operations(app: FastAPI, service: Service) -> None:
         "/health", operation_id="health", response_model=Health, responses={503: {"model": Health}}
     )
     async def health() -> Response:
-        """200 when requests are served; 503 before, and when the engine has failed."""
+        """200 when requests are served; 503 before, when the engine has failed, and when the server
+        is about to end."""
         found = _health(service)
         status = 200 if found.status == "ready" else 503
         return JSONResponse(found.model_dump(exclude_none=True), status)
@@ -43,4 +44,6 @@ def _health(service: Service) -> Health:
         return Health(status="starting")
     if failure := service.loaded.failure:
         return Health(status="failed", reason=str(failure))
+    if service.loaded.draining:
+        return Health(status="ending")
     return Health(status="ready")

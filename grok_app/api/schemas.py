@@ -17,10 +17,11 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from grok_app.sampling import BOUNDS
+
 MOST_N = 16
-MOST_STOPS = 16
-MOST_LOGPROBS = 20
-_WHOLE = 2**31 - 1
+MOST_STOPS = 16  # so that a persona's own find room in the engine's too
+_MOST_ID = 2**31 - 1  # of a token, whatever the vocabulary
 
 UNSUPPORTED = "unsupported"  # the type of the error of a field that is known, and not supported
 
@@ -40,8 +41,14 @@ def _or_unsupported(there_is: str) -> WrapValidator:
     return WrapValidator(check)
 
 
+def _bounded(name: str, least: float | None = None) -> Any:
+    """The bounds of a sampling setting; `least` where it may be less than the engine takes."""
+    bound = BOUNDS[name]
+    return Field(ge=bound.least if least is None else least, le=bound.most)
+
+
 Text = Annotated[str, Field(min_length=1)]
-TokenId = Annotated[int, Field(ge=0, le=_WHOLE)]
+TokenId = Annotated[int, Field(ge=0, le=_MOST_ID)]
 TokenIds = Annotated[list[TokenId], Field(min_length=1)]
 Zero = Annotated[float, Field(ge=0, le=0), _or_unsupported("give 0, or use repetition_penalty")]
 
@@ -62,14 +69,14 @@ class Asked(Body):
     """What a completion and a chat have in common."""
 
     model: str
-    temperature: Annotated[float, Field(ge=0, le=100)] | None = None
-    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=-1, le=_WHOLE)] | None = None
-    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    repetition_penalty: Annotated[float, Field(ge=0.01, le=100)] | None = None
+    temperature: Annotated[float, _bounded("temperature")] | None = None
+    top_p: Annotated[float, _bounded("top_p")] | None = None
+    top_k: Annotated[int, _bounded("top_k", least=-1)] | None = None
+    min_p: Annotated[float, _bounded("min_p")] | None = None
+    repetition_penalty: Annotated[float, _bounded("repetition_penalty")] | None = None
     frequency_penalty: Zero | None = Field(None, description="not supported: 0 or nothing")
     presence_penalty: Zero | None = Field(None, description="not supported: 0 or nothing")
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    seed: Annotated[int, _bounded("seed")] | None = None
     stop: Text | Annotated[list[Text], Field(max_length=MOST_STOPS)] | None = None
     n: Annotated[int, Field(ge=1, le=MOST_N)] | None = None
     stream: bool | None = None
@@ -103,8 +110,8 @@ class CompletionRequest(Asked):
         | Annotated[list[Text], Field(min_length=1)]
         | Annotated[list[TokenIds], Field(min_length=1)]
     )
-    max_tokens: Annotated[int, Field(ge=0, le=_WHOLE)] | None = 16
-    logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
+    max_tokens: Annotated[int, _bounded("max_tokens", least=0)] | None = 16
+    logprobs: Annotated[int, _bounded("logprobs")] | None = None
     echo: bool | None = None
 
     @property
@@ -123,14 +130,14 @@ class TextPart(Body):
 
 
 class Message(Body):
-    """What one side has said."""
+    """A message of the conversation."""
 
     role: Literal["system", "user", "assistant"]
     content: str | list[TextPart]
 
     @property
     def text(self) -> str:
-        """What was said, in one piece."""
+        """Its text, in one piece."""
         if isinstance(self.content, str):
             return self.content
         return "".join(part.text for part in self.content)
@@ -140,10 +147,10 @@ class ChatRequest(Asked):
     """A conversation to answer."""
 
     messages: Annotated[list[Message], Field(min_length=1)]
-    max_tokens: Annotated[int, Field(ge=1, le=_WHOLE)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1, le=_WHOLE)] | None = None
+    max_tokens: Annotated[int, _bounded("max_tokens")] | None = None
+    max_completion_tokens: Annotated[int, _bounded("max_tokens")] | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
+    top_logprobs: Annotated[int, _bounded("logprobs")] | None = None
 
 
 class TokenizeRequest(Body):
@@ -330,5 +337,5 @@ class TokenizerInfo(BaseModel):
 class Health(BaseModel):
     """Whether requests are served; where they are not, why."""
 
-    status: Literal["starting", "ready", "failed"]
+    status: Literal["starting", "ready", "ending", "failed"]
     reason: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from pydantic import BaseModel
 from starlette.responses import Response
@@ -25,12 +25,15 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, objects: AsyncGenerator[BaseModel], patience: float):
+    def __init__(
+        self, objects: AsyncGenerator[BaseModel], patience: float, end: Callable[[], None]
+    ):
         """`patience` is how many seconds a client may take to read what fills its connection's
-        buffers; then it is let go, and `objects` closed."""
+        buffers; then it is let go, and `objects` closed. `end` is called however it ends, also
+        before the first object was asked for."""
         super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
-        self._objects, self._patience = objects, patience
+        self._objects, self._patience, self._end = objects, patience, end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends the objects as they come; lets a client go that does not read."""
@@ -52,3 +55,4 @@ class EventStream(Response):
             pass  # the server closes a connection whose response is not complete
         finally:
             await self._objects.aclose()
+            self._end()

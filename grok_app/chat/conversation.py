@@ -1,4 +1,4 @@
-"""A conversation as a tree: whatever is said otherwise begins a branch, and nothing is lost.
+"""A conversation as a tree: a turn that is changed begins a branch, and nothing is lost.
 
 Its JSON form is what a browser keeps, exports and imports:
 
@@ -12,15 +12,18 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
-from grok_app.chat.persona import Sampling, parse_sampling
+from grok_app.chat.persona import parse_sampling
 from grok_app.chat.prompt import Turn, encodable
 from grok_app.errors import ConversationError, PersonaError
+from grok_app.sampling import SEEDS, Sampling
 
 MOST_NODES = 10_000
 LONGEST_TEXT = 200_000
 LONGEST_TITLE = 60
+LONGEST_ID = 64
+_CANNOT_BE_OPENED = "this is no conversation that can be opened: {problem}"
 _MADE_TEXTS = ("persona", "model", "begun", "facts")
 
 
@@ -56,29 +59,65 @@ class Node:
     Attributes:
         parent: index of the turn that it follows; None for a beginning.
         role: "user" or "assistant".
-        text: what was said.
-        made: of a reply that the model wrote.
+        text: what it says.
+        made: how the model made it, of a reply; None for other turns.
+        reply: id of the reply that is still being made, whose text so far this is; "" otherwise.
     """
 
     parent: int | None
-    role: str
+    role: Literal["user", "assistant"]
     text: str
     made: Made | None = None
+    reply: str = ""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A reply that is being made; the browser keeps this so that it finds the reply again.
+
+    Attributes:
+        id: of the reply.
+        parent: index of the turn that it follows.
+        made: how it is made.
+    """
+
+    id: str
+    parent: int
+    made: Made
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What is left of a recorded conversation that is made again.
+
+    Attributes:
+        turns: the recorded turns that are still to come, the next one first.
+        foreign: replies so far that another model had made, and that are shown as they were.
+        differing: replies so far that came out in other words here.
+        personas: files of the personas that came along with it, as JSON, by slug.
+    """
+
+    turns: tuple[Node, ...]
+    foreign: int = 0
+    differing: int = 0
+    personas: str = ""
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """A tree of turns, and the branch of it that is looked at.
+    """A tree of turns, and the branch of it that is open.
 
     Half a surrogate pair, which a page's stream could not carry, is a question mark in it, wherever
     its texts come from.
 
     Attributes:
         id: distinguishes it from all others.
-        title: what a list calls it.
+        title: its name in a list.
         persona: slug of who answers.
         nodes: all turns, each after its parent.
-        leaf: index of the last turn of the branch; None where nothing is said yet.
+        leaf: index of the last turn of the open branch; None before the first turn.
+        pending: the reply that is being made, if there is one.
+        replay: what is left to be made again, of a recorded conversation.
     """
 
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -86,84 +125,102 @@ class Conversation:
     persona: str = ""
     nodes: tuple[Node, ...] = ()
     leaf: int | None = None
+    pending: Pending | None = None
+    replay: Replay | None = None
 
     @property
     def path(self) -> list[int]:
-        """Indices of the branch's turns, from the first to the leaf."""
-        path, at = [], self.leaf
-        while at is not None:
-            path.append(at)
-            at = self.nodes[at].parent
+        """Indices of the open branch's turns, from the first to the leaf."""
+        return self.path_to(self.leaf)
+
+    def path_to(self, index: int | None) -> list[int]:
+        """Indices of the turns from the first to the one at `index`; none for None."""
+        path = []
+        while index is not None:
+            path.append(index)
+            index = self.nodes[index].parent
         return path[::-1]
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """The branch as a prompt is built of it."""
-        return tuple(Turn(self.nodes[i].role, self.nodes[i].text) for i in self.path)  # type: ignore[arg-type]
+        """The open branch as a prompt is built of it."""
+        return self.turns_to(self.leaf)
+
+    def turns_to(self, index: int | None) -> tuple[Turn, ...]:
+        """The turns from the first to the one at `index`."""
+        return tuple(Turn(self.nodes[i].role, self.nodes[i].text) for i in self.path_to(index))
 
     def versions(self, place: int) -> list[int]:
         """Indices of all turns that stand where the branch's turn at `place` does, the oldest
         first."""
-        parent = self.nodes[self.path[place]].parent
-        return [i for i, node in enumerate(self.nodes) if node.parent == parent]
+        return self.children(self.nodes[self.path[place]].parent)
 
-    def said(self, text: str) -> Conversation:
-        """The person speaks: a turn after the leaf. The first one gives the title."""
-        said = self._with(Node(self.leaf, "user", text))
-        return replace(said, title=self.title or _title(said.nodes[-1].text))
+    def children(self, index: int | None) -> list[int]:
+        """Indices of the turns that follow the one at `index`, the oldest first; of None, the
+        beginnings."""
+        return [i for i, node in enumerate(self.nodes) if node.parent == index]
 
-    def replied(self, text: str, made: Made | None = None) -> Conversation:
-        """The model has answered the leaf; without any text nothing changes."""
+    def answered(self) -> Conversation:
+        """The branch that the pending reply is added to, with what there is of it, is the open one;
+        without a pending reply nothing changes."""
+        if self.pending is None:
+            return self
+        begun = (i for i, node in enumerate(self.nodes) if node.reply == self.pending.id)
+        return replace(self, leaf=next(begun, self.pending.parent))
+
+    def with_message(self, text: str) -> Conversation:
+        """With the person's message after the leaf. The first one gives the title."""
+        grown = self._with(Node(self.leaf, "user", text))
+        return replace(grown, title=self.title or _title(grown.nodes[-1].text))
+
+    def with_reply(self, text: str, made: Made | None = None) -> Conversation:
+        """With the model's reply to the leaf; without any text nothing changes."""
         return self._with(Node(self.leaf, "assistant", text, made)) if text else self
 
-    def edited(self, place: int, text: str) -> Conversation:
-        """Another version of the branch's turn at `place`, nothing after it yet.
+    def with_edit(self, place: int, text: str) -> Conversation:
+        """With another version of the branch's turn at `place`, which is the leaf then.
 
         Raises:
             ConversationError: the text is longer than can be kept.
         """
         if len(text) > LONGEST_TEXT:
             raise ConversationError(
-                f"the turn would have {len(text):,} characters; at most {LONGEST_TEXT:,} are kept: "
-                "shorten it"
+                "the turn would have {size:,} characters; at most {most:,} are kept: shorten it",
+                size=len(text),
+                most=LONGEST_TEXT,
             )
         node = self.nodes[self.path[place]]
         return self._with(Node(node.parent, node.role, text))
 
-    def upto(self, place: int) -> Conversation:
-        """The branch ends after its turn at `place`; -1 for a new beginning."""
+    def cut_after(self, place: int) -> Conversation:
+        """The open branch ends after its turn at `place`; with -1 before the first turn."""
         return replace(self, leaf=self.path[place] if place >= 0 else None)
 
-    def asked(self, place: int) -> int:
-        """The place of the person's last turn at `place` or before; -1 where there is none."""
+    def message_before(self, place: int) -> int:
+        """The place of the person's last message at `place` or before; -1 where there is none."""
         path = self.path[: place + 1]
         return next((k for k in range(len(path) - 1, -1, -1) if self._is_user(path[k])), -1)
 
-    def leafed(self, place: int, step: int) -> Conversation:
-        """Shows the version `step` after the one at `place`, and what was said there last."""
+    def with_version(self, place: int, step: int) -> Conversation:
+        """Opens the version `step` after the one at `place`, and the newest that follows it."""
         versions = self.versions(place)
         at = versions.index(self.path[place]) + step
         return replace(self, leaf=self._newest(versions[min(max(at, 0), len(versions) - 1)]))
 
-    def caught_up(self, later: Conversation) -> Conversation:
-        """With the turns that `later` has beyond these, if it is this one somewhat later; a reply
-        to the leaf becomes the leaf."""
-        if later.id != self.id or later.nodes[: len(self.nodes)] != self.nodes:
-            return self
-        last = None if later.leaf is None else later.nodes[later.leaf]
-        replied = last is not None and (last.role, last.parent) == ("assistant", self.leaf)
-        return replace(self, nodes=later.nodes, leaf=later.leaf if replied else self.leaf)
-
-    def newest(self) -> Conversation:
-        """The branch that was added to last."""
-        return replace(self, leaf=len(self.nodes) - 1 if self.nodes else None)
+    def continued(self) -> Conversation:
+        """Opens the newest turn that follows the leaf, where the leaf is not an end."""
+        children = self.children(self.leaf)
+        return replace(self, leaf=self._newest(children[-1])) if children else self
 
     def to_json(self) -> str:
         """The JSON form."""
-        value = asdict(self)
-        for node in value["nodes"]:
-            if node["made"] is None:
-                del node["made"]
+        value = {key: part for key, part in asdict(self).items() if part is not None}
+        value["leaf"] = self.leaf
+        replayed = value["replay"]["turns"] if self.replay else []
+        for node in (*value["nodes"], *replayed):
+            for key in ("made", "reply"):
+                if not node[key]:
+                    del node[key]
         return encodable(json.dumps(value, ensure_ascii=False))
 
     @classmethod
@@ -176,9 +233,7 @@ class Conversation:
         try:
             return cls.parse(json.loads(text))
         except (ValueError, RecursionError) as error:
-            raise ConversationError(
-                f"this is no conversation that can be opened: {error}"
-            ) from None
+            raise ConversationError(_CANNOT_BE_OPENED, problem=error) from None
 
     @classmethod
     def parse(cls, value: Any) -> Conversation:
@@ -189,8 +244,16 @@ class Conversation:
         _check(isinstance(nodes, list) and len(nodes) <= MOST_NODES, "nodes is no list of turns")
         parsed = tuple(_node(node, number) for number, node in enumerate(nodes))
         leaf = value.get("leaf")
-        _check(leaf is None or _whole(leaf, len(parsed)), f"leaf is {leaf!r}, which is no turn")
-        return cls(**texts, nodes=parsed, leaf=leaf)
+        right = leaf is None or _whole(leaf, len(parsed))
+        _check(right, "leaf is {given!r}, which is no turn", given=leaf)
+        pending, replay = value.get("pending"), value.get("replay")
+        return cls(
+            **texts,
+            nodes=parsed,
+            leaf=leaf,
+            pending=None if pending is None else _pending(pending, len(parsed)),
+            replay=None if replay is None else _replay(replay),
+        )
 
     def _with(self, node: Node) -> Conversation:
         node = replace(node, text=encodable(node.text))
@@ -216,29 +279,62 @@ def _title(text: str) -> str:
 
 def _node(value: Any, number: int) -> Node:
     turn = number + 1
-    _check(isinstance(value, dict), f"turn {turn} is no object")
+    _check(isinstance(value, dict), "turn {turn} is no object", turn=turn)
     parent, role = value.get("parent"), value.get("role")
     earlier = parent is None or _whole(parent, number)
-    _check(earlier, f"turn {turn} follows {parent!r}, no earlier turn")
-    _check(role in ("user", "assistant"), f"turn {turn} is of {role!r}; expected user or assistant")
+    _check(earlier, "turn {turn} follows {given!r}, no earlier turn", turn=turn, given=parent)
+    _check(
+        role in ("user", "assistant"),
+        "turn {turn} is of {given!r}; expected user or assistant",
+        turn=turn,
+        given=role,
+    )
     made = value.get("made")
-    text = _text(value, "text", LONGEST_TEXT, f"turn {turn}")
-    return Node(parent, role, text, _made(made, turn) if made is not None else None)
+    text, reply = _text(value, "text", LONGEST_TEXT, turn), _text(value, "reply", LONGEST_ID, turn)
+    return Node(parent, role, text, _made(made, turn) if made is not None else None, reply)
+
+
+def _pending(value: Any, turns: int) -> Pending:
+    _check(isinstance(value, dict), "the reply that is being made is no object")
+    parent = value.get("parent")
+    _check(
+        _whole(parent, turns),
+        "the reply that is being made follows {given!r}, which is no turn",
+        given=parent,
+    )
+    return Pending(_text(value, "id", LONGEST_ID), parent, _made(value.get("made"), turns))
+
+
+def _replay(value: Any) -> Replay:
+    turns: Any = value.get("turns") if isinstance(value, dict) else None
+    right = _is_list(turns, dict) and len(turns) <= MOST_NODES
+    _check(right, "what is left of its replay is no list of turns")
+    foreign, differing = value.get("foreign", 0), value.get("differing", 0)
+    counted = _whole(foreign, MOST_NODES) and _whole(differing, MOST_NODES)
+    _check(counted, "the counts in its replay are invalid")
+    nodes = (_node({**turn, "parent": None}, number) for number, turn in enumerate(turns))
+    return Replay(tuple(nodes), foreign, differing, _text(value, "personas", LONGEST_TEXT))
 
 
 def _made(value: Any, turn: int) -> Made:
-    _check(isinstance(value, dict), f"made of turn {turn} is no object")
+    _check(isinstance(value, dict), "made of turn {turn} is no object", turn=turn)
     seed, stop, experts = value.get("seed"), value.get("stop", []), value.get("experts", [])
-    _check(_whole(seed, 2**32), f"the seed of turn {turn} is {seed!r}; expected a whole number")
-    _check(_is_list(stop, str), f"stop of turn {turn} is no list of texts")
+    _check(
+        _whole(seed, SEEDS),
+        "the seed of turn {turn} is {given!r}; expected a whole number from 0 to {most}",
+        turn=turn,
+        given=seed,
+        most=SEEDS - 1,
+    )
+    _check(_is_list(stop, str), "stop of turn {turn} is no list of texts", turn=turn)
     counted = _is_list(experts, list) and all(_is_list(layer, int) for layer in experts)
-    _check(counted, f"experts of turn {turn} is no list of lists of whole numbers")
+    _check(counted, "experts of turn {turn} is no list of lists of whole numbers", turn=turn)
     try:
         sampling = parse_sampling(value.get("sampling", {}))
     except PersonaError as error:
-        raise ConversationError(f"turn {turn}: {error}") from None
+        raise ConversationError("turn {turn}: {problem}", turn=turn, problem=error) from None
     return Made(
-        **{name: _text(value, name, LONGEST_TEXT, f"turn {turn}") for name in _MADE_TEXTS},
+        **{name: _text(value, name, LONGEST_TEXT, turn) for name in _MADE_TEXTS},
         seed=seed,
         sampling=sampling,
         stop=tuple(map(encodable, stop)),
@@ -246,10 +342,28 @@ def _made(value: Any, turn: int) -> Made:
     )
 
 
-def _text(value: dict[str, Any], name: str, longest: int, where: str = "the conversation") -> str:
+def _text(value: dict[str, Any], name: str, longest: int, turn: int | None = None) -> str:
+    """A text of the conversation, or of one of its turns."""
     text = value.get(name, "")
-    _check(isinstance(text, str), f"{name} of {where} is {text!r}; expected a text")
-    _check(len(text) <= longest, f"{name} of {where} has {len(text):,} characters; {longest:,} fit")
+    _check(
+        isinstance(text, str),
+        "{name} of the conversation is {given!r}; expected a text"
+        if turn is None
+        else "{name} of turn {turn} is {given!r}; expected a text",
+        name=name,
+        turn=turn,
+        given=text,
+    )
+    _check(
+        len(text) <= longest,
+        "{name} of the conversation has {size:,} characters; {most:,} fit"
+        if turn is None
+        else "{name} of turn {turn} has {size:,} characters; {most:,} fit",
+        name=name,
+        turn=turn,
+        size=len(text),
+        most=longest,
+    )
     return encodable(text)
 
 
@@ -261,6 +375,6 @@ def _is_list(value: Any, kind: type) -> bool:
     return isinstance(value, list) and all(type(item) is kind for item in value)
 
 
-def _check(right: bool, problem: str) -> None:
+def _check(right: bool, problem: str, **values: Any) -> None:
     if not right:
-        raise ConversationError(f"this is no conversation that can be opened: {problem}")
+        raise ConversationError(_CANNOT_BE_OPENED, problem=ConversationError(problem, **values))

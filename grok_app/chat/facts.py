@@ -25,7 +25,7 @@ def choose(text: str, questions: list[str], count: Callable[[str], int], budget:
 
     Args:
         text: any text.
-        questions: what the person has said, the newest last.
+        questions: the messages of the person, the newest last.
         count: the number of tokens of a text.
         budget: most tokens to take.
     """

@@ -8,31 +8,14 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from grok_app.errors import PersonaError
+from grok_app.errors import PersonaError, RequestError
+from grok_app.files import read_whole
+from grok_app.sampling import Sampling
 
 log = logging.getLogger(__name__)
 
 LONGEST_LABEL = 80  # characters
-_RANGES = {
-    "temperature": (0.0, 5.0),
-    "top_p": (0.0, 1.0),
-    "top_k": (0, 1_000_000),
-    "min_p": (0.0, 1.0),
-    "repetition_penalty": (0.5, 2.0),
-    "max_tokens": (1, 8192),
-}
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How a persona's replies are drawn; the names are the engine's."""
-
-    temperature: float = 0.8
-    top_p: float = 0.95
-    top_k: int = 0
-    min_p: float = 0.0
-    repetition_penalty: float = 1.05
-    max_tokens: int = 160
+_LARGEST = 200_000  # bytes of a file
 
 
 @dataclass(frozen=True)
@@ -97,18 +80,24 @@ def load_personas(folder: Path) -> tuple[Persona, ...]:
         PersonaError: there is no such folder, or no good file in it.
     """
     if not folder.is_dir():
-        raise PersonaError(f"{folder} is not a folder; expected one with a TOML file a persona")
+        raise PersonaError(
+            "{folder} is not a folder; expected one with a TOML file a persona", folder=folder
+        )
     personas: dict[str, Persona] = {}
     for path in sorted(folder.glob("*.toml")):
         try:
             persona = load_persona(path)
             if persona.slug in personas:
-                raise PersonaError(f"{path.name}: there is a persona {persona.slug!r} already")
+                raise PersonaError(
+                    "{file}: there is a persona {slug!r} already", file=path.name, slug=persona.slug
+                )
             personas[persona.slug] = persona
         except PersonaError as error:
             log.warning("%s; this persona is left out", error)
     if not personas:
-        raise PersonaError(f"{folder} has no persona that could be read; expected TOML files")
+        raise PersonaError(
+            "{folder} has no persona that could be read; expected TOML files", folder=folder
+        )
     return tuple(personas.values())
 
 
@@ -119,11 +108,14 @@ def load_persona(path: Path) -> Persona:
         PersonaError: the file cannot be read or is malformed; names file and key.
     """
     try:
-        return read_persona(_slug(path), path.read_text(encoding="utf-8"))
+        return read_persona(_slug(path), read_whole(path, _LARGEST).decode())
     except (OSError, UnicodeDecodeError) as error:
-        raise PersonaError(f"{path.name}: cannot be read as TOML: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise PersonaError(
+            "{file}: cannot be read as TOML: {why}", file=path.name, why=why
+        ) from None
     except PersonaError as error:
-        raise PersonaError(f"{path.name}: {error}") from None
+        raise PersonaError("{file}: {problem}", file=path.name, problem=error) from None
 
 
 def read_persona(slug: str, text: str) -> Persona:
@@ -136,7 +128,7 @@ def read_persona(slug: str, text: str) -> Persona:
         text.encode()  # half a surrogate pair is no text: it could be neither kept nor tokenized
         return parse_persona(slug, tomllib.loads(text))
     except (ValueError, RecursionError) as error:
-        raise PersonaError(f"cannot be read as TOML: {error}") from None
+        raise PersonaError("cannot be read as TOML: {why}", why=error) from None
 
 
 def _slug(path: Path) -> str:
@@ -176,84 +168,109 @@ def parse_sampling(values: Any) -> Sampling:
     Raises:
         PersonaError: names the setting, what was given and what was expected.
     """
-    return _table("sampling", values, Sampling)
+    _typed("sampling", values, dict)
+    _check_keys("sampling.", values, {item.name for item in fields(Sampling)})
+    try:
+        return Sampling(**values)
+    except RequestError as error:
+        field = f"sampling.{error.field}"
+        raise PersonaError(error.template, field=field, **error.values) from None
 
 
 def _check_labels(persona: Persona, values: dict[str, Any]) -> None:
     if persona.labels is None:
         unused = [key for key in ("labels", "examples") if values.get(key)]
         if unused:
-            raise PersonaError(f"{unused[0]} with raw = true, which has no turns; remove one")
+            raise PersonaError(
+                "{field} with raw = true, which has no turns; remove one", field=unused[0]
+            )
         return
     for key, label in vars(persona.labels).items():
         if len(label) > LONGEST_LABEL:
             raise PersonaError(
-                f"labels.{key} has {len(label)} characters; expected at most {LONGEST_LABEL}"
+                "{field} has {size:,} characters; expected at most {most:,}",
+                field=f"labels.{key}",
+                size=len(label),
+                most=LONGEST_LABEL,
             )
         if not label or label != label.strip() or any(c in label for c in ":\n\r"):
             raise PersonaError(
-                f"labels.{key} is {label!r}; expected a name without colon or line break"
+                "{field} is {given!r}; expected a name without colon or line break",
+                field=f"labels.{key}",
+                given=label,
             )
     if persona.labels.user.casefold() == persona.labels.assistant.casefold():
-        raise PersonaError(f"labels: both are {persona.labels.user!r}; expected two names")
+        raise PersonaError(
+            "{field}: both are {given!r}; expected two names",
+            field="labels",
+            given=persona.labels.user,
+        )
 
 
 def _examples(values: Any) -> list[Exchange]:
     if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-        raise PersonaError("examples is no list of tables; write [[examples]] with user, assistant")
+        raise PersonaError(
+            "{field} is no list of tables; write [[examples]] with user, assistant",
+            field="examples",
+        )
     exchanges = []
     for number, value in enumerate(values, 1):
         exchange = _table(f"examples[{number}]", value, Exchange)
         for key, text in vars(exchange).items():
             if not text.strip():
-                raise PersonaError(f"examples[{number}].{key} is empty; expected a text")
+                field = f"examples[{number}].{key}"
+                raise PersonaError("{field} is empty; expected a text", field=field)
         exchanges.append(exchange)
     return exchanges
 
 
 def _table(where: str, values: Any, kind: Any) -> Any:
-    """A dataclass of texts or numbers from a TOML table."""
+    """A dataclass of texts from a TOML table."""
     _typed(where, values, dict)
     _check_keys(f"{where}.", values, {item.name for item in fields(kind)})
     for item in fields(kind):
-        if item.name not in values:
-            if item.default is MISSING:
-                raise PersonaError(f"{where}.{item.name} is missing; expected a text")
-            continue
-        value, name = values[item.name], f"{where}.{item.name}"
-        if item.name not in _RANGES:
-            _typed(name, value, str)
-            continue
-        least, most = _RANGES[item.name]
-        whole = isinstance(least, int)
-        right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-        if not right or not least <= value <= most:
-            kind_of = "a whole number" if whole else "a number"
-            raise PersonaError(f"{name} is {value!r}; expected {kind_of} from {least} to {most}")
+        field = f"{where}.{item.name}"
+        if item.name in values:
+            _typed(field, values[item.name], str)
+        elif item.default is MISSING:
+            raise PersonaError("{field} is missing; expected a text", field=field)
     return kind(**values)
 
 
 def _check_keys(where: str, values: dict[str, Any], known: set[str]) -> None:
     unknown = sorted(set(values) - known)
     if unknown:
-        raise PersonaError(f"{where}{unknown[0]} is unknown; expected {', '.join(sorted(known))}")
+        raise PersonaError(
+            "{field} is unknown; expected {known}",
+            field=where + unknown[0],
+            known=", ".join(sorted(known)),
+        )
 
 
 def _text(key: str, values: dict[str, Any], required: bool = False) -> str:
     text = _typed(key, values.get(key, ""), str)
     if required and not text.strip():
-        raise PersonaError(f"{key} is missing or empty; expected a text")
+        raise PersonaError("{field} is missing or empty; expected a text", field=key)
     return text
 
 
 def _texts(key: str, values: Any) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(v, str) and v for v in values):
-        raise PersonaError(f"{key} is {values!r}; expected a list of texts, none empty")
+        raise PersonaError(
+            "{field} is {given!r}; expected a list of texts, none empty", field=key, given=values
+        )
     return tuple(values)
 
 
 def _typed(key: str, value: Any, kind: type) -> Any:
-    names = {str: "a text", bool: "true or false", dict: "a table"}
     if not isinstance(value, kind):
-        raise PersonaError(f"{key} is {value!r}; expected {names[kind]}")
+        raise PersonaError(
+            {
+                str: "{field} is {given!r}; expected a text",
+                bool: "{field} is {given!r}; expected true or false",
+                dict: "{field} is {given!r}; expected a table",
+            }[kind],
+            field=key,
+            given=value,
+        )
     return value

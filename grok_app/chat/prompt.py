@@ -26,8 +26,8 @@ from grok_app.chat.facts import choose
 from grok_app.chat.persona import Persona
 from grok_app.errors import ContextExceeded, RequestError
 
-Count = Callable[[str], int]
-"""The number of tokens of a text."""
+Encode = Callable[[str], Sequence[int]]
+"""The token ids of a text."""
 
 FACTS_PART = 3  # facts may take one in so many of the tokens that a reply leaves
 _ROUNDS = 10  # of taking away, after which a text is taken to be made against this
@@ -36,7 +36,7 @@ LONGEST_MESSAGE = 50_000  # characters; more is refused before it is counted
 
 @dataclass(frozen=True)
 class Turn:
-    """What one side said."""
+    """A message or a reply."""
 
     role: Literal["user", "assistant"]
     text: str
@@ -48,23 +48,28 @@ class Prompt:
 
     Attributes:
         text: the prompt itself.
-        tokens: its length.
-        room: tokens that the reply may have.
+        ids: its tokens, which the engine is to be given: no text is encoded twice.
+        max_new_tokens: tokens that the reply may have.
         dropped: how many of the oldest turns found no room.
         facts: the passages that were taken of the facts given.
     """
 
     text: str
-    tokens: int
-    room: int
+    ids: tuple[int, ...]
+    max_new_tokens: int
     dropped: int
     facts: tuple[str, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """Its length in tokens."""
+        return len(self.ids)
 
 
 def build_prompt(
     persona: Persona,
     turns: Sequence[Turn],
-    count: Count,
+    encode: Encode,
     context: int,
     max_tokens: int,
     facts: str = "",
@@ -84,55 +89,75 @@ def build_prompt(
     if not turns or not turns[-1].text.strip():
         raise RequestError("the message is empty; write something first")
     _check_lengths(turns)
-    room = min(max_tokens, context // 2)
-    taken = _taken(facts, turns, count, (context - room) // FACTS_PART)
+    kept_free = min(max_tokens, context // 2)
+    room = context - kept_free
+    taken = _taken(facts, turns, encode, room // FACTS_PART)
     head, *lines = _pieces(persona, turns, taken)
-    counts = [count(line) for line in lines]
-    start, used = len(lines) - 1, count(head) + counts[-1]
-    if used + room > context:
-        advice = "shorten the message or what stands before it"
-        if used < context:
-            advice = "shorten the message or what stands before it, or lower the reply's length"
-        raise ContextExceeded(
-            f"the newest message and what stands before the conversation have {used} tokens; with "
-            f"{room} kept free for the reply, {context - room} fit: {advice}"
-        )
-    while start > 0 and used + counts[start - 1] + room <= context:
-        start -= 1
-        used += counts[start]
-    text = head + "".join(lines[start:])
-    tokens = count(text)  # counted whole: tokens may join or part where pieces meet
-    room = max(room, min(max_tokens, context - tokens))
-    return Prompt(text, tokens, room, dropped=start, facts=taken)
+    text, dropped = head + "".join(lines), 0
+    ids = encode(text)
+    if len(ids) > room:
+        dropped = _dropped(head, lines, encode, room, kept_free)
+        text = head + "".join(lines[dropped:])
+        ids = encode(text)
+    max_new_tokens = max(kept_free, min(max_tokens, context - len(ids)))
+    return Prompt(text, tuple(ids), max_new_tokens, dropped, taken)
 
 
 def _check_lengths(turns: Sequence[Turn]) -> None:
-    """What is far too long is not even counted in tokens."""
+    """What is far too long is not even encoded."""
     for number, turn in enumerate(turns, 1 - len(turns)):
         size = len(turn.text)
-        if size > LONGEST_MESSAGE and number == 0:
-            raise ContextExceeded(
-                f"the message has {size:,} characters; at most {LONGEST_MESSAGE:,} can be read, "
-                "and fewer fit the model's context: shorten it"
-            )
         if size > LONGEST_MESSAGE:
             raise ContextExceeded(
-                f"an earlier turn has {size:,} characters; at most {LONGEST_MESSAGE:,} can be "
-                "read: shorten it or leave it out"
+                "the message has {size:,} characters; at most {most:,} can be read, and fewer fit "
+                "the model's context: shorten it"
+                if number == 0
+                else "an earlier turn has {size:,} characters; at most {most:,} can be read: "
+                "shorten it or leave it out",
+                size=size,
+                most=LONGEST_MESSAGE,
             )
 
 
-def _taken(facts: str, turns: Sequence[Turn], count: Count, budget: int) -> tuple[str, ...]:
+def _dropped(head: str, lines: Sequence[str], encode: Encode, room: int, kept_free: int) -> int:
+    """How many of the first lines to leave out, so that the rest has at most `room` tokens."""
+    used = len(encode(head)) + len(encode(lines[-1]))
+    if used > room:
+        raise ContextExceeded(
+            "the newest message and what stands before the conversation have {used} tokens; with "
+            "{kept_free} kept free for the reply, {room} fit: shorten the message or what stands "
+            "before it, or lower the reply's length"
+            if used < room + kept_free
+            else "the newest message and what stands before the conversation have {used} tokens; "
+            "with {kept_free} kept free for the reply, {room} fit: shorten the message or what "
+            "stands before it",
+            used=used,
+            kept_free=kept_free,
+            room=room,
+        )
+    dropped = len(lines) - 1
+    while dropped > 0:
+        used += len(encode(lines[dropped - 1]))
+        if used > room:
+            break
+        dropped -= 1
+    return dropped
+
+
+def _taken(facts: str, turns: Sequence[Turn], encode: Encode, budget: int) -> tuple[str, ...]:
     """The passages of `facts` that the last messages are about; see `facts.choose`."""
     if not facts.strip():
         return ()
     if len(facts) > LONGEST_FACTS:
         raise ContextExceeded(
-            f"the facts have {len(facts):,} characters; at most {LONGEST_FACTS:,} can be read: "
-            "take out what is not needed"
+            "the facts have {size:,} characters; at most {most:,} can be read: take out what is "
+            "not needed",
+            size=len(facts),
+            most=LONGEST_FACTS,
         )
     questions = [turn.text for turn in turns if turn.role == "user"][-3:]
-    return tuple(choose(_legible(facts).strip(), questions, count, budget))
+    passages = choose(_legible(facts).strip(), questions, lambda text: len(encode(text)), budget)
+    return tuple(passages)
 
 
 def _pieces(persona: Persona, turns: Sequence[Turn], facts: Sequence[str]) -> list[str]:

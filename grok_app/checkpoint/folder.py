@@ -12,9 +12,12 @@ import numpy as np
 
 from grok_app.checkpoint.stored import StoredArray, StoredTensor
 from grok_app.checkpoint.tensor_reader import read_header
-from grok_app.errors import CheckpointError
+from grok_app.errors import CheckpointError, shortened
+from grok_app.files import read_whole
 from grok_app.model.config import GROK_1, GrokConfig
 from grok_app.model.parameters import Parameter, file_order
+
+_LARGEST_CONFIG = 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def read_config(folder: Path) -> GrokConfig:
         if not os.path.lexists(path):
             os.stat(path.parent / ".")  # fails where the folder may not be entered
             return GROK_1
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(read_whole(path, _LARGEST_CONFIG).decode())
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -148,7 +151,7 @@ def read_config(folder: Path) -> GrokConfig:
     try:
         return GrokConfig.from_dict(values)
     except CheckpointError as error:
-        raise CheckpointError(f"{folder}: {error}") from None
+        raise CheckpointError(f"{folder}: {shortened(str(error))}") from None
 
 
 def _check_entered(folder: Path) -> None:

@@ -41,8 +41,11 @@ class _Job:
     position: tuple[int, ...]
 
 
-def load_parameters(checkpoint: Checkpoint, mesh: Mesh) -> dict[str, dict[str, Any]]:
-    """The parameter tree {module: {name: array or QuantizedWeight}}, divided over `mesh`.
+def load_parameters(
+    checkpoint: Checkpoint, mesh: Mesh, dtype: Any = np.float32
+) -> dict[str, dict[str, Any]]:
+    """The parameter tree {module: {name: array or QuantizedWeight}}, divided over `mesh`, for a
+    model that computes in `dtype`.
 
     Layers are stacked. Several files are read at a time; a matrix goes straight from its file to
     its place in the stack of each device of this process, and no other is read. A bar shows when
@@ -52,7 +55,7 @@ def load_parameters(checkpoint: Checkpoint, mesh: Mesh) -> dict[str, dict[str, A
         CheckpointError: a file cannot be read, or has changed since it was opened.
     """
     table = parameters(checkpoint.config)
-    stacks = {p: _empty(p, checkpoint.config.num_layers, mesh) for p in table}
+    stacks = {p: _empty(p, checkpoint.config.num_layers, mesh, dtype) for p in table}
     with tqdm(total=checkpoint.nbytes, unit="B", unit_scale=True, desc="loading", delay=2) as bar:
         _run(_jobs(checkpoint, stacks), bar.update)
     tree: dict[str, dict[str, Any]] = {}
@@ -63,13 +66,12 @@ def load_parameters(checkpoint: Checkpoint, mesh: Mesh) -> dict[str, dict[str, A
     return tree
 
 
-def _empty(p: Parameter, layers: int, mesh: Mesh) -> _Stacks:
+def _empty(p: Parameter, layers: int, mesh: Mesh, dtype: Any) -> _Stacks:
     """The stacks of a parameter, nothing read yet."""
     stack, devices = ((layers,) if p.layered else ()), mesh.shape[MODEL]
     leading = len(stack) + max(0, len(p.shape) - 2)
-    kind = np.dtype(np.float32 if p.groups is None else np.int8)
     shape = (*stack, *p.shape)
-    weight = make_stack(shape, kind, weight_division(p, devices), leading, mesh)
+    weight = make_stack(shape, p.kind(dtype), weight_division(p, devices), leading, mesh)
     if p.groups is None:
         return _Stacks(weight)
     kind, shape = np.dtype(ml_dtypes.bfloat16), (*stack, *p.scales_shape)

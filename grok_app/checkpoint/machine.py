@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jax
 
+from grok_app.address_space import left_address_space
 from grok_app.errors import SettingsError
 
 
@@ -47,13 +48,14 @@ def _free(device: jax.Device) -> int:
 
 
 def host_memory(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes of this machine's memory that programs can have now, a container's limits heeded."""
+    """Bytes of this machine's memory that programs can have now, the limits of a container and
+    of `ulimit -v` heeded."""
     try:
         text = (proc / "meminfo").read_text(encoding="ascii")
         free = int(re.findall(r"^MemAvailable: +(\d+) kB$", text, re.M)[0]) * 1024
     except (OSError, IndexError):  # not Linux: then all there is
         free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(0, min(free, _left_to_groups(proc, groups)))
+    return max(0, min(free, _left_to_groups(proc, groups), left_address_space()))
 
 
 def _left_to_groups(proc: Path, groups: Path) -> int:

@@ -18,6 +18,7 @@ from grok_app.checkpoint.machine import Machine
 from grok_app.errors import SettingsError
 from grok_app.model.cache import BLOCK, empty_cache, stored_type
 from grok_app.model.config import GrokConfig
+from grok_app.model.experts import BLOCK_ROWS
 from grok_app.model.parameters import parameters
 from grok_app.model.sharding import (
     default_mesh_shape,
@@ -26,6 +27,8 @@ from grok_app.model.sharding import (
     shard_of,
     weight_division,
 )
+from grok_app.model.weights import TILE_ROWS
+from grok_app.options import SCORED_CHUNK, EngineOptions, chunks_of
 
 USABLE = 0.92  # of a device's memory; the rest is the runtime's own, and what lies between arrays
 _JAX_TAKES = 0.75  # of a GPU, unless the environment says otherwise
@@ -39,12 +42,11 @@ _FFN_ARRAYS = 4  # float32 [rows, F] of an expert that live together
 _PAIR_ARRAYS = 2  # float32 [tokens * experts chosen, F] of the native kernel that live together
 _SCORED_ARRAYS = 3  # float32 [tokens, V] of the scorer that live together
 _SCORE_ARRAYS = 4  # float32 [heads, tokens, BLOCK] of attention that live together
-_CHUNK_TOKENS, _EXPERT_ROWS, _TILE_ROWS = 128, 32, 256
 
 
 @dataclass(frozen=True)
 class Setup:
-    """How a model is to be served.
+    """How a model is to be served: options, with all decided that they left open.
 
     Attributes:
         mesh: devices on (data, model).
@@ -110,38 +112,51 @@ def stored_bytes(config: GrokConfig) -> int:
     return sum(p.nbytes * (config.num_layers if p.layered else 1) for p in parameters(config))
 
 
-def make_plan(
-    config: GrokConfig,
-    machine: Machine,
-    slots: int,
-    context: int,
-    dtype: str,
-    mesh: tuple[int, int] | None = None,
-    saved: int = 0,
-) -> MemoryPlan:
-    """The plan for a machine; on the mesh given, or on the one that `load` would choose.
+def setup_of(config: GrokConfig, machine: Machine, options: EngineOptions) -> Setup:
+    """What the options ask for, and for what they leave open: what suits model and machine.
 
     Raises:
-        SettingsError: the mesh does not divide the model, or the slots.
+        SettingsError: the mesh is larger than the machine or does not divide the slots, or the
+            context is longer than the model's.
     """
-    shape = mesh or default_mesh_shape(config, machine.devices)
-    if slots % shape[0]:
+    mesh = options.mesh or default_mesh_shape(config, machine.devices)
+    if math.prod(mesh) > machine.devices:
         raise SettingsError(
-            f"{slots} slots cannot be divided over {shape[0]} devices on the mesh axis data; make "
-            "slots a multiple of it"
+            f"mesh {mesh[0]},{mesh[1]} needs {math.prod(mesh)} devices; there are "
+            f"{machine.devices} devices"
         )
-    setup = Setup(shape, slots, context, dtype, saved)
+    if options.slots % mesh[0]:
+        raise SettingsError(
+            f"{options.slots} slots cannot be divided over {mesh[0]} devices on the mesh axis "
+            "data; make slots a multiple of it"
+        )
+    context = options.context or config.sequence_len
+    if context > config.sequence_len:
+        raise SettingsError(
+            f"context is {context}; expected 2 to {config.sequence_len}, the model's own"
+        )
+    dtype = options.dtype or default_dtype(machine.platform)
+    return Setup(mesh, options.slots, context, dtype, options.saved)
+
+
+def make_plan(config: GrokConfig, machine: Machine, options: EngineOptions) -> MemoryPlan:
+    """The plan for a machine.
+
+    Raises:
+        SettingsError: as `setup_of`, or the mesh does not divide the model.
+    """
+    setup = setup_of(config, machine, options)
     need = needs(config, setup, machine)
     room = int(machine.memory * USABLE)
     fits = need.total <= room
-    reasons = [_why_mesh(config, setup, machine, chosen=mesh is None), _why(setup, need, machine)]
+    reasons = [_why_mesh(config, setup, machine, options.mesh is None), _why(setup, need, machine)]
     if not fits:
         reasons.append(_alternatives(config, setup, machine, need))
     if machine.platform == "gpu" and not fits:
         reasons.append(
             f"JAX takes {_JAX_TAKES:.0%} of a GPU's memory if not told otherwise: {_MORE}"
         )
-    on_gpus = not machine.platform and dtype == "bfloat16"
+    on_gpus = not machine.platform and setup.dtype == "bfloat16"
     if on_gpus and machine.memory * _JAX_TAKES < need.total <= room:
         reasons.append(f"if these are GPUs, JAX takes {_JAX_TAKES:.0%} of their memory: {_MORE}")
     return MemoryPlan(
@@ -180,7 +195,7 @@ def _weights(config: GrokConfig, setup: Setup) -> int:
         layers = config.num_layers if p.layered else 1
         shape = weight_division(p, devices).part_shape(p.shape)
         if p.groups is None:
-            total += layers * 4 * math.prod(shape)
+            total += layers * p.kind(setup.dtype).itemsize * math.prod(shape)
         else:
             scales = scales_division(p, devices).part_shape(p.scales_shape)
             total += layers * (math.prod(shape) + 2 * math.prod(scales))
@@ -201,24 +216,23 @@ def _workspace(config: GrokConfig, setup: Setup, machine: Machine) -> int:
     data, model = setup.mesh
     shard = shard_of(config, model)
     width, slots = config.emb_size, -(-setup.slots // data)
-    tokens = _CHUNK_TOKENS * setup.scored
-    logits = max(_LOGIT_ARRAYS * slots, _SCORED_ARRAYS * tokens) * config.vocab_size
+    scored_tokens = SCORED_CHUNK * setup.scored
+    tokens = max(chunks_of(machine.platform)[-1], scored_tokens)
+    logits = max(_LOGIT_ARRAYS * slots, _SCORED_ARRAYS * scored_tokens) * config.vocab_size
     block = 2 * shard.kv_heads * config.key_size + _SCORE_ARRAYS * shard.query_heads
     attention = BLOCK * (slots * block + tokens * _SCORE_ARRAYS * shard.query_heads)
     on_cpu, short = machine.platform == "cpu", _itemsize(setup.dtype) < 4
-    pairs = tokens * config.num_selected_experts if on_cpu and not short else 0
-    hidden = max(_FFN_ARRAYS * _EXPERT_ROWS, _PAIR_ARRAYS * pairs) * shard.ffn
+    pairs = 0 if on_cpu and short else tokens * config.num_selected_experts
+    hidden = max(_FFN_ARRAYS * BLOCK_ROWS, _PAIR_ARRAYS * pairs) * shard.ffn
     chunk = (_WIDTH_ARRAYS * tokens + _PAIR_ARRAYS * pairs) * width + hidden
     whole = 2 * width * shard.ffn  # two of an expert's three matrices
-    tile = _TILE_ROWS * max(width, shard.ffn)
+    tile = TILE_ROWS * max(width, shard.ffn)
     widened = tile if on_cpu and not short else whole
-    # In a short type the output matrix is a rounded copy of the embeddings. On a CPU XLA widens a
-    # whole cache of bfloat16 before it writes to it.
-    rounded = shard.vocabulary * width * _itemsize(setup.dtype) if short else 0
+    # On a CPU XLA widens a whole cache of bfloat16 before it writes to it.
     cache = 2 * _cache(config, setup, setup.dtype) if on_cpu and short else 0
     texts = replace(setup, mesh=(1, model), slots=setup.scored, saved=0)
     scored = _cache(config, texts, setup.dtype)
-    return 4 * (logits + attention + chunk + widened) + rounded + cache + scored
+    return 4 * (logits + attention + chunk + widened) + cache + scored
 
 
 def _itemsize(dtype: str) -> int:

@@ -28,7 +28,8 @@ class Stack(Protocol):
     """One array of the parameter tree, of which this process fills what its devices hold."""
 
     def fill(self, position: tuple[int, ...], matrix: StoredArray) -> None:
-        """Reads one matrix to its place on the leading axes. Several threads may do so at once.
+        """Reads one matrix to its place on the leading axes, rounded where the array is of a
+        shorter type. Several threads may do so at once.
 
         Raises:
             CheckpointError: the file is not what it was, or cannot be read.
@@ -105,7 +106,14 @@ class HostStack:
 
     def fill(self, position: tuple[int, ...], matrix: StoredArray) -> None:
         """See `Stack`."""
-        self._place.read(matrix, {part: out[position] for part, out in self._parts.items()})
+        places = {part: out[position] for part, out in self._parts.items()}
+        if matrix.dtype == self._place.dtype:
+            self._place.read(matrix, places)
+            return
+        outs = {part: np.empty(out.shape, matrix.dtype) for part, out in places.items()}
+        self._place.read(matrix, outs)
+        for part, out in outs.items():
+            places[part][...] = out
 
     def array(self) -> Array:
         """See `Stack`. Devices that hold the same part share its memory."""
@@ -129,7 +137,7 @@ class DeviceStack:
         """See `Stack`. Returns when the matrix has left the host's memory."""
         place = self._place
         shape = place.part_shape[place.leading :]
-        outs = {part: _aligned(shape, place.dtype) for part in place.parts()}
+        outs = {part: _aligned(shape, matrix.dtype) for part in place.parts()}
         place.read(matrix, outs)
         sent = {
             device: jax.device_put(outs[part], device) for device, part in place.devices.items()
@@ -147,7 +155,8 @@ class DeviceStack:
 @partial(jax.jit, donate_argnums=0)
 def _write(stack: Array, matrix: Array, position: tuple[int, ...]) -> Array:
     start = (*position, *(0,) * matrix.ndim)
-    return lax.dynamic_update_slice(stack, matrix[(None,) * len(position)], start)
+    matrix = matrix[(None,) * len(position)].astype(stack.dtype)
+    return lax.dynamic_update_slice(stack, matrix, start)
 
 
 def _read_columns(

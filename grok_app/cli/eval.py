@@ -20,6 +20,8 @@ from grok_app.errors import SettingsError
 from grok_app.evaluation import gsm8k, perplexity
 from grok_app.evaluation.gsm8k import Problem
 from grok_app.evaluation.journal import Journal, check_unfinished
+from grok_app.files import read_whole
+from grok_app.options import EngineOptions
 from grok_app.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,7 +49,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     ):
         benchmark.set_defaults(read=read, evaluate=evaluate)
         benchmark.add_argument("--checkpoint", type=Path, default=Settings.checkpoint)
-        benchmark.add_argument("--slots", type=int, default=8, help="at once (default: 8)")
+        benchmark.add_argument(
+            "--slots", type=int, default=EngineOptions.slots, help="at once (default: %(default)s)"
+        )
         benchmark.add_argument("--context", type=int, help="tokens (default: the model's)")
         benchmark.add_argument("--dtype", help="float32 or bfloat16")
         benchmark.add_argument(
@@ -67,11 +71,8 @@ def run(options: argparse.Namespace) -> int:
     options.sha256 = {str(file): _sha256(file) for file in files}
     check_unfinished(options.report)
     material = options.read(options)  # before the model, which may take minutes to load
-    with closing(
-        grok_app.load(
-            options.checkpoint, dtype=options.dtype, slots=options.slots, context=options.context
-        )
-    ) as engine:
+    chosen = EngineOptions(dtype=options.dtype, slots=options.slots, context=options.context)
+    with closing(grok_app.load(options.checkpoint, chosen)) as engine:
         report = options.evaluate(engine, options, material)
     print(json.dumps({key: value for key, value in report.items() if key != "results"}))
     print(f"The whole report is in {options.report}.", file=sys.stderr)
@@ -94,7 +95,7 @@ def _settings(engine: Engine, options: argparse.Namespace, **more: Any) -> dict[
 def _sha256(path: Path) -> str:
     """Of what a file holds."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_whole(path)).hexdigest()
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error}") from None
 
@@ -145,7 +146,7 @@ def _gsm8k(
 
 def _read_text(options: argparse.Namespace) -> str:
     try:
-        text = options.file.read_text(encoding="utf-8")
+        text = read_whole(options.file).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{options.file} cannot be read: {error}") from None
     if not text:

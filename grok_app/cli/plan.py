@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from grok_app.checkpoint.folder import read_config
 from grok_app.checkpoint.machine import Machine, read_bytes, this_machine
-from grok_app.checkpoint.plan import MemoryPlan, default_dtype, gigabytes, make_plan
+from grok_app.checkpoint.plan import MemoryPlan, gigabytes, make_plan
 from grok_app.errors import SettingsError
 from grok_app.model.config import GROK_1, GrokConfig
+from grok_app.options import EngineOptions
 from grok_app.settings import Option, options
 
 RELEASED = "grok-1"
@@ -47,20 +47,14 @@ def run(given: argparse.Namespace) -> int:
     for option in _served():
         if (text := getattr(given, option.name)) is not None:
             asked[option.name] = option.from_command_line(text)
-    context, mesh = asked["context"] or config.sequence_len, asked["mesh"]
-    if context > config.sequence_len:
-        raise SettingsError(f"--context {context}: the model's own is {config.sequence_len}")
-    if mesh and math.prod(mesh) > machine.devices:
-        raise SettingsError(f"--mesh {given.mesh}: there are {machine.devices} devices")
-    dtype = asked["dtype"] or default_dtype(machine.platform)
-    plan = make_plan(config, machine, asked["slots"], context, dtype, mesh, asked["saved"])
+    plan = make_plan(config, machine, EngineOptions(**asked))
     print(json.dumps(asdict(plan)) if given.json else _described(plan))
     return 0 if plan.fits else 1
 
 
 def _served() -> list[Option]:
     """The options of the app that decide how much memory it takes."""
-    names = ("slots", "saved", "context", "mesh", "dtype")
+    names = {field.name for field in fields(EngineOptions)} - {"queue", "kernels"}
     return [option for option in options() if option.name in names]
 
 

@@ -20,6 +20,8 @@ class Piece(NamedTuple):
         text: what can be shown now; empty while half a character, or what may become a stop
             string, is held back. Empty throughout without a tokenizer.
         token_id: the token.
+        data: the bytes it stands for, which may be a part of a character; none for a control
+            token, and without a tokenizer.
         logprob: its log-probability under the model's own distribution.
         top_logprobs: the likeliest tokens there, (id, logprob), as many as were asked for.
         finish_reason: None until the last piece; then "stop" or "length".
@@ -28,6 +30,7 @@ class Piece(NamedTuple):
 
     text: str
     token_id: int
+    data: bytes
     logprob: float
     top_logprobs: tuple[tuple[int, float], ...]
     finish_reason: FinishReason | None
@@ -57,9 +60,9 @@ class Generation(Iterator[Piece]):
         return self._place(self._request)
 
     @property
-    def known(self) -> int:
-        """Tokens of the prompt whose keys and values were there already, once it runs."""
-        return self._request.known
+    def cached_tokens(self) -> int:
+        """Tokens of the prompt whose keys and values were in the cache already, once it runs."""
+        return self._request.cached_tokens
 
     @property
     def seed(self) -> int:
@@ -112,7 +115,7 @@ class Generation(Iterator[Piece]):
         if reason:
             self._request.stopped = self._text.stopped
             self.close()
-        return Piece(text, token.id, token.logprob, token.top, reason, token.experts)
+        return Piece(text, token.id, data, token.logprob, token.top, reason, token.experts)
 
     def close(self) -> None:
         """Cancels what is not made yet. Safe at any time, from any thread, any number of times."""

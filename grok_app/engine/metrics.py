@@ -42,14 +42,14 @@ class Metrics:
     Attributes:
         finished: requests by how they ended: "stop", "length", or "abort" by their caller.
         prompt_tokens, generation_tokens: read, counted with the first token; and made.
-        known_tokens: those of the prompts' tokens that needed no pass.
+        cached_tokens: those of the prompts' tokens that were in the cache already.
         time_to_first_token: seconds from a request's arrival, the wait for a slot included.
         inter_token_latency: seconds between two tokens of a request.
     """
 
     finished: Counter[str] = field(default_factory=Counter)
     prompt_tokens: int = 0
-    known_tokens: int = 0
+    cached_tokens: int = 0
     generation_tokens: int = 0
     time_to_first_token: Histogram = field(default_factory=lambda: Histogram(FIRST_TOKEN))
     inter_token_latency: Histogram = field(default_factory=lambda: Histogram(BETWEEN_TOKENS))
@@ -61,7 +61,7 @@ class Metrics:
         self.generation_tokens += tokens
         if request.delivered == tokens:
             self.prompt_tokens += len(request.prompt)
-            self.known_tokens += request.known
+            self.cached_tokens += request.cached_tokens
             self.time_to_first_token.observe(now - request.moved)
         else:
             for _ in range(tokens):
@@ -69,5 +69,5 @@ class Metrics:
         request.moved = now
 
     def left(self, request: Request) -> None:
-        """A request has left its slot or the line."""
+        """A request has left its slot or the queue."""
         self.finished["stop" if request.stopped else request.finish_reason or "abort"] += 1

@@ -1,4 +1,4 @@
-"""What the rows of the cache hold, so that a prompt begins where its beginning is known already.
+"""What the rows of the cache hold, so that what was prefilled once is not again.
 
 A row keeps what it held when its conversation ends: the next turn goes on there, and a preamble
 that many share is copied from whoever has it. Some rows beyond the slots save what would be lost
@@ -45,12 +45,12 @@ class Admission:
 
     Attributes:
         slot: its row.
-        known: so many of its first tokens need not be computed.
+        cached: so many of its first tokens need no prefill.
         copies: (from, to) rows to be copied before, in this order.
     """
 
     slot: int
-    known: int
+    cached: int
     copies: tuple[tuple[int, int], ...]
 
 
@@ -63,15 +63,15 @@ class Prefixes:
         self._slots = slots
         self._clock = 0
 
-    def known(self, prompt: Sequence[int]) -> int:
+    def cached(self, prompt: Sequence[int]) -> int:
         """How many of a prompt's first tokens some row holds, if they are enough to be reused."""
         return _enough(max(self._held_of(prompt)))
 
     def admit(self, prompt: Sequence[int], free: Sequence[int]) -> Admission:
         """Chooses one of the `free` slots for a prompt, and what to reuse for it."""
-        known = self._held_of(prompt)
-        source = max(range(len(known)), key=lambda row: (known[row], row in free))
-        count = _enough(known[source])
+        cached = self._held_of(prompt)
+        source = max(range(len(cached)), key=lambda row: (cached[row], row in free))
+        count = _enough(cached[source])
         lost = len(self.rows[source].tokens) - count  # if the prompt took the row's place
         if count and lost < SHORTEST and source in free:
             slot, copies = source, []
@@ -133,9 +133,9 @@ def _content(tokens: Sequence[int]) -> bytes:
     return np.asarray(tokens, np.int32).tobytes()
 
 
-def _enough(known: int) -> int:
-    """So many known tokens, or none where they are not worth it."""
-    return known if known >= SHORTEST else 0
+def _enough(cached: int) -> int:
+    """So many cached tokens, or none where they are not worth it."""
+    return cached if cached >= SHORTEST else 0
 
 
 def _common(one: Tokens, other: Tokens) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,75 +10,56 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from grok_app.errors import EngineFailed, RequestError
-
-MOST_LOGPROBS = 20
-MOST_STOPS = 64  # every token is looked at for each
-LONGEST_STOP = 1000  # characters
-_LARGEST_SEED = 2**32 - 1
+from grok_app.sampling import LONGEST_STOP, MOST_STOPS, Sampling, check
 
 FinishReason = Literal["stop", "length"]
 
 
 @dataclass(frozen=True)
-class SamplingParams:
-    """How the next token is chosen and when a reply ends.
+class SamplingParams(Sampling):
+    """How the next token is chosen and when a reply ends: the model as it is, unless told else.
 
     Attributes:
-        max_tokens: most tokens of a reply.
-        temperature: 0 takes the likeliest token; 1 samples the model as it is.
-        top_p: keep the likeliest tokens that together have this probability; 1 keeps all.
-        top_k: keep this many of the likeliest tokens; 0 keeps all.
-        min_p: keep tokens at least this fraction as likely as the likeliest; 0 keeps all.
-        repetition_penalty: divides the scores of tokens already in the context; 1 does nothing.
         stop: texts that end the reply and are not part of it.
         seed: the same seed, prompt and settings give the same reply on the same machine, if it
-            is a CPU or rounds a product alike for any number of rows; None draws one.
+            is a CPU or rounds a product alike for any number of rows; None draws one for each
+            reply.
         logprobs: how many of the likeliest tokens to report with each token.
-        experts: whether to report which experts spoke.
+        experts: whether to report which experts made each token.
     """
 
-    max_tokens: int = 256
     temperature: float = 1.0
     top_p: float = 1.0
-    top_k: int = 0
-    min_p: float = 0.0
     repetition_penalty: float = 1.0
+    max_tokens: int = 256
     stop: Sequence[str] = ()
     seed: int | None = None
     logprobs: int = 0
     experts: bool = False
 
     def __post_init__(self) -> None:
-        _check_whole("max_tokens", self.max_tokens, 1, 2**31 - 1)
-        _check_number("temperature", self.temperature, 0.0, 100.0)
-        _check_number("top_p", self.top_p, 0.0, 1.0)
-        _check_whole("top_k", self.top_k, 0, 2**31 - 1)
-        _check_number("min_p", self.min_p, 0.0, 1.0)
-        _check_number("repetition_penalty", self.repetition_penalty, 0.01, 100.0)
-        _check_whole("logprobs", self.logprobs, 0, MOST_LOGPROBS)
-        if self.seed is None:
-            object.__setattr__(self, "seed", secrets.randbelow(_LARGEST_SEED + 1))
-        _check_whole("seed", self.seed, 0, _LARGEST_SEED)
+        """Raises RequestError where a setting is out of its bounds."""
+        super().__post_init__()
+        check("logprobs", self.logprobs)
+        if self.seed is not None:
+            check("seed", self.seed)
         stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
         if not all(isinstance(text, str) and text for text in stop):
-            raise RequestError(f"stop is {self.stop!r}; expected texts, none of them empty")
+            raise RequestError(
+                "{field} is {given!r}; expected texts, none of them empty",
+                field="stop",
+                given=self.stop,
+            )
         if len(stop) > MOST_STOPS or any(len(text) > LONGEST_STOP for text in stop):
             raise RequestError(
-                f"stop has {len(stop)} texts; expected at most {MOST_STOPS}, each of at most "
-                f"{LONGEST_STOP} characters"
+                "{field} has {count} texts; expected at most {most}, each of at most {longest} "
+                "characters",
+                field="stop",
+                count=len(stop),
+                most=MOST_STOPS,
+                longest=LONGEST_STOP,
             )
         object.__setattr__(self, "stop", stop)
-
-
-def _check_whole(name: str, value: Any, least: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise RequestError(f"{name} is {value!r}; expected a whole number from {least} to {most}")
-
-
-def _check_number(name: str, value: Any, least: float, most: float) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not least <= value <= most:
-        raise RequestError(f"{name} is {value!r}; expected a number from {least:g} to {most:g}")
 
 
 class Token(NamedTuple):
@@ -108,10 +88,10 @@ class Request:
 
     prompt: Sequence[int]
     params: SamplingParams
-    room: int  # tokens the reply may have
+    max_new_tokens: int  # tokens the reply may have: what is asked for, as far as there is room
     admitted: int = 0  # its place in the order in which requests got their slots
-    known: int = 0  # prompt tokens that needed no pass: their keys and values were there
-    prefilled: int = 0  # prompt tokens known, or whose pass has been dispatched
+    cached_tokens: int = 0  # prompt tokens whose keys and values were in the cache already
+    prefilled: int = 0  # prompt tokens that were cached, or whose prefill has been dispatched
     dispatched: int = 0  # reply tokens whose making has been dispatched
     delivered: int = 0  # reply tokens handed over
     moved: float = field(default_factory=time.monotonic)  # when it arrived, or its newest token

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from grok_app.engine.request import MOST_LOGPROBS
+from grok_app.sampling import MOST_LOGPROBS
 
 _ROWS = 4  # so many together take a processor little longer than one
 
@@ -78,16 +78,21 @@ def sample(logits: Array, seen: Array, position: Array, sampling: Sampling) -> S
 
 
 def sample_live(
-    logits: Array, seen: Array, position: Array, sampling: Sampling, live: Array
+    logits: Array,
+    seen: Array,
+    position: Array,
+    sampling: Sampling,
+    live: Array,
+    in_groups: bool,
 ) -> Sampled:
     """As `sample`, for slots that are `live` bool [B]; what the others get means nothing.
 
-    On a processor it takes a few of them at a time, so that the others cost nothing: always as
-    many together, as what a row is computed with may change its last bits.
+    `in_groups`, best on a processor, takes a few of them at a time, so that the others cost
+    nothing: always as many together, as what a row is computed with may change its last bits.
     """
     slots = len(live)
     sampling = replace(sampling, temperature=jnp.where(live, sampling.temperature, 0.0))
-    if slots <= _ROWS or jax.default_backend() != "cpu":
+    if slots <= _ROWS or not in_groups:
         return sample(logits, seen, position, sampling)
     order = jnp.argsort(~live)  # stable, the live ones first
     chosen = jax.eval_shape(sample, logits, seen, position, sampling)

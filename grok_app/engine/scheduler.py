@@ -1,8 +1,8 @@
 """Who is served next. Plain Python: no device, no threads.
 
-Requests wait in the order of their arrival for one of the slots. A prompt is fed in chunks, one
-between two decode steps, and short ones while others talk, so that a newcomer never holds them up
-for long. While nobody waits, several decode steps are planned at once.
+Requests wait in the order of their arrival for one of the slots. A prompt is prefilled in chunks,
+one between two decode steps, and short ones while others are decoded, so that a new request never
+delays them for long. While nobody waits, several decode steps are planned at once.
 """
 
 from __future__ import annotations
@@ -58,39 +58,42 @@ class Plan:
 
 
 class Scheduler:
-    """The waiting line and the slots."""
+    """The queue and the slots."""
 
     def __init__(
-        self, slots: int, queue: int, chunks: tuple[int, int], shards: int = 1, saved: int = 0
+        self, slots: int, max_queued: int, chunks: tuple[int, int], shards: int = 1, saved: int = 0
     ):
-        """`queue` requests may wait; `slots` are divided over `shards` in equal runs.
+        """`max_queued` requests may wait; `slots` are divided over `shards` in equal runs.
 
-        `chunks` are the most tokens of a prompt at once, while others talk and while nobody does;
-        each shard's cache has `saved` rows beyond its slots.
+        `chunks` are the most tokens of a prompt at once, while others are decoded and while none
+        is; each shard's cache has `saved` rows beyond its slots.
         """
         self.slots: list[Request | None] = [None] * slots
         self.waiting: deque[Request] = deque()
-        self.queue, self.chunks, self.per_shard = queue, chunks, slots // shards
+        self.chunks, self.per_shard = chunks, slots // shards
+        self._max_queued = max_queued
         self._admissions = itertools.count()
         self.prefixes = [Prefixes(self.per_shard, saved) for _ in range(shards)]
 
     def add(self, request: Request) -> None:
-        """Puts a request in the line.
+        """Puts a request in the queue.
 
         Raises:
-            EngineBusy: the line is full.
+            EngineBusy: the queue is full.
         """
         free = sum(r is None or r.gone for r in self.slots)
         waiting = sum(not r.gone for r in self.waiting)
-        if waiting >= self.queue + free:
+        if waiting >= self._max_queued + free:
             raise EngineBusy(
-                f"all {len(self.slots)} slots are taken and {waiting} requests wait already; "
-                "try again in a moment"
+                "all {slots} slots are taken and {waiting} requests wait already; try again in a "
+                "moment",
+                slots=len(self.slots),
+                waiting=waiting,
             )
         self.waiting.append(request)
 
     def place(self, request: Request) -> int:
-        """The request's place in the line, 1 for the next; 0 when it is not waiting."""
+        """The request's place in the queue, 1 for the next; 0 when it is not waiting."""
         try:
             return self.waiting.index(request) + 1
         except ValueError:
@@ -121,17 +124,20 @@ class Scheduler:
             for slot, request in enumerate(self.slots)
             if request is not None
             and request.prefilled == len(request.prompt)
-            and request.dispatched < request.room
+            and request.dispatched < request.max_new_tokens
         }
         chunks = self._chunks(self.chunks[0 if ready else 1])
         steps = 1 if chunks or self.waiting else most_steps
-        decode = {slot: (r, min(steps, r.room - r.dispatched)) for slot, r in ready.items()}
+        decode = {
+            slot: (request, min(steps, request.max_new_tokens - request.dispatched))
+            for slot, request in ready.items()
+        }
         for request, count in decode.values():
             request.dispatched += count
         return Plan(copies, chunks, decode, max((n for _, n in decode.values()), default=0))
 
     def _admit(self) -> list[Copy]:
-        """Gives free slots to those who wait, each where most of its prompt is known."""
+        """Gives free slots to those who wait, each where most of its prompt is cached."""
         copies = []
         while self.waiting and None in self.slots:
             request = self.waiting.popleft()
@@ -139,16 +145,16 @@ class Scheduler:
             admission = self.prefixes[shard].admit(request.prompt, self._free(shard))
             self.slots[shard * self.per_shard + admission.slot] = request
             request.admitted = next(self._admissions)
-            request.known = request.prefilled = admission.known
+            request.cached_tokens = request.prefilled = admission.cached
             copies += [Copy(shard, *pair) for pair in admission.copies]
         return copies
 
     def _shard_for(self, request: Request) -> int:
-        """The shard with a free slot that knows most of the prompt, or has most free slots."""
+        """The shard with a free slot that has most of the prompt cached, or most free slots."""
 
         def merit(shard: int) -> tuple[bool, int, int]:
             free = len(self._free(shard))
-            return free > 0, self.prefixes[shard].known(request.prompt), free
+            return free > 0, self.prefixes[shard].cached(request.prompt), free
 
         return max(range(len(self.prefixes)), key=merit)
 
@@ -162,13 +168,13 @@ class Scheduler:
         chunks = []
         for shard in range(len(self.prefixes)):
             first = shard * self.per_shard
-            unfed = [
+            unfinished = [
                 (request.admitted, slot)
                 for slot, request in enumerate(self.slots[first : first + self.per_shard], first)
                 if request is not None and request.prefilled < len(request.prompt)
             ]
-            if unfed:
-                chunks.append(self._chunk(min(unfed)[1], most))
+            if unfinished:
+                chunks.append(self._chunk(min(unfinished)[1], most))
         return chunks
 
     def _chunk(self, slot: int, most: int) -> Chunk:

@@ -1,7 +1,7 @@
 """How likely given texts are to the model, token by token.
 
-Several texts go through the model side by side, in chunks as long as those of a prompt and with a
-cache of their own; between two of them the engine serves the others. R texts, C tokens of a chunk.
+Several texts go through the model side by side, in chunks and with a cache of their own; between
+two chunks the engine serves the others. R texts, C tokens of a chunk.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from jax import Array
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from grok_app.engine.request import MOST_LOGPROBS
-from grok_app.engine.runner import CHUNKS, Runner
+from grok_app.engine.runner import Runner
 from grok_app.model.cache import KVCache, empty_cache
-from grok_app.model.grok import extend
+from grok_app.model.serving import extend
 from grok_app.model.sharding import MODEL, parameter_specs, shard_of
+from grok_app.options import SCORED_CHUNK
+from grok_app.sampling import MOST_LOGPROBS
 
-CHUNK = CHUNKS[-1]
+CHUNK = SCORED_CHUNK
 
 _HEADS: Any = P(None, None, MODEL)
 _WHOLE: Any = P()
@@ -47,16 +48,16 @@ class Scores:
 
 
 class Scorer:
-    """The program that scores a chunk of so many texts. Every data shard does the same work."""
+    """The programs for a chunk of so many texts. Every data shard does the same work."""
 
     def __init__(self, runner: Runner, rows: int):
-        """Compiles it for the runner's model; may be called by any thread."""
+        """Compiles them for the runner's model; may be called by any thread."""
         self._runner, self._config, self._rows = runner, runner.config, rows
         self._shard = shard_of(runner.config, runner.mesh.shape[MODEL])
         mapped = jax.shard_map(
-            self._score,
+            self._extend,
             mesh=runner.mesh,
-            in_specs=(parameter_specs(runner.config), _CACHE_SPEC, *[_WHOLE] * 4),
+            in_specs=(parameter_specs(runner.config), _CACHE_SPEC, *[_WHOLE] * 3),
             out_specs=(_CACHE_SPEC, _WHOLE),
             check_vma=False,
         )
@@ -68,7 +69,10 @@ class Scorer:
         self._empty = jax.jit(self._empty_cache, out_shardings=shardings)
         cache = jax.tree.map(_placed, jax.eval_shape(self._empty), shardings)
         params = jax.tree.map(lambda array: _placed(array, array.sharding), runner.params)
-        self._program = program.lower(params, cache, tokens, tokens, start, counts).compile()
+        lowered = program.lower(params, cache, tokens, start, counts)
+        logits = _placed(lowered.out_info[1], NamedSharding(runner.mesh, _WHOLE))
+        self._program = lowered.compile()
+        self._scores = jax.jit(_scores).lower(logits, tokens).compile()
 
     def empty_cache(self) -> KVCache:
         """A cache for the texts, each as long as a slot's."""
@@ -80,31 +84,36 @@ class Scorer:
         size = config.num_layers, self._rows, heads, self._runner.slots.cache.length
         return empty_cache(*size, config.key_size, self._runner.dtype)
 
+    def extend(
+        self, cache: KVCache, texts: Sequence[Sequence[int]], start: int
+    ) -> tuple[KVCache, Array]:
+        """Dispatches the chunk of each text from `start`, at most R texts: the cache with it, and
+        its logits float32 [R, C, vocabulary]. Where there is no token, they mean nothing."""
+        counts = np.array([*map(len, texts)] + [0] * (self._rows - len(texts)), np.int32)
+        counts = np.clip(counts - start, 0, CHUNK)
+        tokens = self._chunk(texts, start)
+        return self._program(self._runner.params, cache, tokens, np.int32(start), counts)
+
     def score(
         self, cache: KVCache, texts: Sequence[Sequence[int]], start: int
     ) -> tuple[KVCache, Scores]:
-        """Dispatches the chunk of each text from `start`, at most R texts; scores [R, C] of the
-        tokens after those of the chunk. Where there is none, a score means nothing."""
-        tokens = np.zeros((self._rows, CHUNK), np.int32)
-        following = np.zeros((self._rows, CHUNK), np.int32)
-        counts = np.zeros(self._rows, np.int32)
-        for row, ids in enumerate(texts):
-            here, after = ids[start : start + CHUNK], ids[start + 1 : start + 1 + CHUNK]
-            tokens[row, : len(here)], following[row, : len(after)] = here, after
-            counts[row] = len(here)
-        return self._program(self._runner.params, cache, tokens, following, np.int32(start), counts)
+        """As `extend`, with scores [R, C] of the tokens after those of the chunk."""
+        cache, logits = self.extend(cache, texts, start)
+        return cache, self._scores(logits, self._chunk(texts, start + 1))
 
-    def _score(
-        self,
-        params: Any,
-        cache: KVCache,
-        tokens: Array,
-        following: Array,
-        start: Array,
-        counts: Array,
-    ) -> tuple[KVCache, Scores]:
-        """Tokens [R, C] at positions from `start`, of which `counts` [R] are real, and what follows
-        each -> the cache with them, and scores of what follows."""
+    def _chunk(self, texts: Sequence[Sequence[int]], start: int) -> np.ndarray:
+        """int32 [R, C], what there is of each text from `start` on."""
+        tokens = np.zeros((self._rows, CHUNK), np.int32)
+        for row, ids in enumerate(texts):
+            chunk = ids[start : start + CHUNK]
+            tokens[row, : len(chunk)] = chunk
+        return tokens
+
+    def _extend(
+        self, params: Any, cache: KVCache, tokens: Array, start: Array, counts: Array
+    ) -> tuple[KVCache, Array]:
+        """Tokens [R, C] at positions from `start`, of which `counts` [R] are real -> the cache with
+        them, and their logits [R, C, vocabulary]."""
         offsets = jnp.arange(tokens.shape[1])
         positions = jnp.where(offsets < counts[:, None], start + offsets, cache.length)
         logits, cache, _ = extend(
@@ -115,12 +124,17 @@ class Scorer:
             positions,
             cache,
             dtype=self._runner.dtype,
-            native=self._runner.native,
+            platform=self._runner.platform,
         )
-        logprobs = jax.nn.log_softmax(logits)
-        logprob = jnp.take_along_axis(logprobs, following[..., None], axis=-1)[..., 0]
-        top_logprob, top = jax.lax.top_k(logprobs, min(MOST_LOGPROBS, logprobs.shape[-1]))
-        return cache, Scores(logprob, top, top_logprob)
+        return cache, logits
+
+
+def _scores(logits: Array, following: Array) -> Scores:
+    """Scores [R, C] of the tokens `following` [R, C], each by the logits before it."""
+    logprobs = jax.nn.log_softmax(logits)
+    logprob = jnp.take_along_axis(logprobs, following[..., None], axis=-1)[..., 0]
+    top_logprob, top = jax.lax.top_k(logprobs, min(MOST_LOGPROBS, logprobs.shape[-1]))
+    return Scores(logprob, top, top_logprob)
 
 
 def _placed(array: Any, sharding: Any) -> jax.ShapeDtypeStruct:

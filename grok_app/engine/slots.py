@@ -14,9 +14,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from grok_app.engine.sampler import Sampled, Sampling, sample, sample_live
+from grok_app.kernels import Platform
 from grok_app.model.cache import KVCache
 from grok_app.model.config import GrokConfig
-from grok_app.model.grok import extend
+from grok_app.model.serving import extend
 from grok_app.model.sharding import Shard
 
 MOST_STEPS = 8  # of `decode` in one dispatch
@@ -46,7 +47,7 @@ class Slots:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Feed:
+class Prefill:
     """One chunk of a prompt for each data shard (leading axis 1 within a shard).
 
     Attributes:
@@ -54,7 +55,7 @@ class Feed:
         before: int32 [1, S], the prompt up to the chunk; what follows is no token.
         slot: int32 [1], within the shard.
         start: int32 [1], the position of the first token.
-        count: int32 [1], tokens that are no padding; 0 where the shard has nothing to feed.
+        count: int32 [1], tokens that are no padding; 0 where the shard has nothing to prefill.
         final: bool [1], whether the reply follows.
         sampling: of the request, each [1].
     """
@@ -71,10 +72,10 @@ class Feed:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Made:
-    """The tokens a program made: steps [1] of `feed`, [MOST_STEPS] of `decode`; a row each.
+    """The tokens a program made: steps [1] of `prefill`, [MOST_STEPS] of `decode`; a row each.
 
     Attributes:
-        sampled: [steps, rows], rows [1] of `feed`, [B] of `decode`.
+        sampled: [steps, rows], rows [1] of `prefill`, [B] of `decode`.
         experts: uint8 [steps, L, rows, k], of the pass that made the token.
     """
 
@@ -89,7 +90,7 @@ class Programs:
     config: GrokConfig
     shard: Shard
     dtype: Any
-    native: bool
+    platform: Platform
 
     def copy(
         self, params: Any, slots: Slots, source: Array, target: Array
@@ -106,25 +107,26 @@ class Programs:
         keys, values = put(cache.keys, 1), put(cache.values, 1)
         return replace(slots, cache=KVCache(keys, values, put(cache.visible, 0))), ()
 
-    def feed(self, params: Any, slots: Slots, feed: Feed) -> tuple[Slots, Made]:
+    def prefill(self, params: Any, slots: Slots, chunk: Prefill) -> tuple[Slots, Made]:
         """Adds a chunk of a prompt to a slot; after the final one, the reply's first token."""
         length = slots.cache.length
-        offsets = jnp.arange(feed.tokens.shape[1])
-        real = offsets < feed.count[:, None]
-        positions = jnp.where(real, feed.start[:, None] + offsets, length)
-        last = jnp.maximum(feed.count - 1, 0)
+        offsets = jnp.arange(chunk.tokens.shape[1])
+        real = offsets < chunk.count[:, None]
+        positions = jnp.where(real, chunk.start[:, None] + offsets, length)
+        last = jnp.maximum(chunk.count - 1, 0)
         logits, cache, experts = self._extend(
-            params, feed.tokens, positions, slots.cache, feed.slot[0], last
+            params, chunk.tokens, positions, slots.cache, chunk.slot[0], last
         )
-        slot = jnp.where(feed.count > 0, feed.slot, len(slots.token))  # else outside: no effect
+        slot = jnp.where(chunk.count > 0, chunk.slot, len(slots.token))  # else outside: no effect
         vocabulary = logits.shape[-1]
-        known = jnp.where(jnp.arange(feed.before.shape[1]) < feed.start, feed.before[0], vocabulary)
-        chunk = jnp.where(real[0], feed.tokens[0], vocabulary)
+        is_before = jnp.arange(chunk.before.shape[1]) < chunk.start
+        before = jnp.where(is_before, chunk.before[0], vocabulary)
+        tokens = jnp.where(real[0], chunk.tokens[0], vocabulary)
         seen = jnp.zeros(logits.shape, bool)
-        seen = seen.at[0, known].set(True, mode="drop").at[0, chunk].set(True, mode="drop")
-        end = feed.start + feed.count
-        sampled = sample(logits, seen, end, feed.sampling)
-        seen = seen.at[0, sampled.token].max(feed.final)
+        seen = seen.at[0, before].set(True, mode="drop").at[0, tokens].set(True, mode="drop")
+        end = chunk.start + chunk.count
+        sampled = sample(logits, seen, end, chunk.sampling)
+        seen = seen.at[0, sampled.token].max(chunk.final)
 
         def put(array: Array, value: Array) -> Array:
             return array.at[slot].set(value, mode="drop")
@@ -132,9 +134,9 @@ class Programs:
         slots = Slots(
             cache,
             put(slots.token, sampled.token),
-            put(slots.position, jnp.where(feed.final, end, length)),
+            put(slots.position, jnp.where(chunk.final, end, length)),
             put(slots.seen, seen),
-            jax.tree.map(put, slots.sampling, feed.sampling),
+            jax.tree.map(put, slots.sampling, chunk.sampling),
         )
         made = Made(sampled, experts[:, 0, last])
         return slots, jax.tree.map(lambda array: array[None], made)
@@ -174,7 +176,10 @@ class Programs:
             jnp.zeros_like(position),
         )
         live = position < length
-        sampled = sample_live(logits, slots.seen, position + 1, slots.sampling, live)
+        on_processor = self.platform.name == "cpu"
+        sampled = sample_live(
+            logits, slots.seen, position + 1, slots.sampling, live, in_groups=on_processor
+        )
         goes_on = live & (sampled.token != self.config.eos_token)
         rows = jnp.arange(len(position))
         slots = replace(
@@ -205,5 +210,5 @@ class Programs:
             first_slot,
             at,
             dtype=self.dtype,
-            native=self.native,
+            platform=self.platform,
         )

@@ -8,7 +8,9 @@ from pathlib import Path
 import sentencepiece
 
 from grok_app.errors import CheckpointError, RequestError
+from grok_app.files import read_whole
 
+_LARGEST = 64 * 2**20  # bytes
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
@@ -19,16 +21,19 @@ class Tokenizer:
         """Reads the model file.
 
         Raises:
-            CheckpointError: it is not a SentencePiece model.
+            CheckpointError: it cannot be read, or is not a SentencePiece model.
         """
         try:
-            self._model = sentencepiece.SentencePieceProcessor(model_file=str(path))
-        except (OSError, RuntimeError) as error:
+            model = read_whole(path, _LARGEST)
+            self._model = sentencepiece.SentencePieceProcessor(model_proto=model)
+            self.vocab_size: int = self._model.vocab_size()
+            self._bytes = [self._bytes_of(token) for token in range(self.vocab_size)]
+        except OSError as error:
+            raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+        except (RuntimeError, UnicodeDecodeError) as error:
             raise CheckpointError(
                 f"{path} is not a SentencePiece model, or damaged; copy it again"
             ) from error
-        self.vocab_size: int = self._model.vocab_size()
-        self._bytes = [self._bytes_of(token) for token in range(self.vocab_size)]
 
     def encode(self, text: str) -> list[int]:
         """The token ids of a text.
@@ -40,8 +45,9 @@ class Tokenizer:
             text.encode()
         except UnicodeEncodeError as error:
             raise RequestError(
-                f"the text is not valid Unicode at character {error.start}: "
-                f"{text[error.start]!r}; remove it"
+                "the text is not valid Unicode at character {at}: {what!r}; remove it",
+                at=error.start,
+                what=text[error.start],
             ) from None
         return list(self._model.encode(text))
 

@@ -16,7 +16,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grok_app import SamplingParams
 from grok_app.errors import SettingsError
+from grok_app.files import read_whole
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
@@ -46,7 +48,7 @@ def read_problems(path: Path) -> list[Problem]:
         SettingsError: the file cannot be read, or a line is no problem; names the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")  # a string may hold U+2028 as it is
+        lines = read_whole(path).decode().split("\n")  # a string may hold U+2028
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from None
     return [_problem(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
@@ -93,7 +95,9 @@ def ask(
 
     def begin(problem: Problem) -> Generation:
         text = prompt(examples, problem)
-        return engine.generate(text, max_tokens=max_tokens, temperature=0, stop=_STOP)
+        return engine.generate(
+            text, SamplingParams(max_tokens=max_tokens, temperature=0, stop=_STOP)
+        )
 
     under_way = deque(map(begin, islice(remaining, engine.slots)))
     while under_way:

@@ -11,7 +11,7 @@ from functools import partial
 import jax.numpy as jnp
 from jax import Array, lax
 
-_BLOCK_ROWS = 32  # most rows of one expert computed together; its weights are widened once a block
+BLOCK_ROWS = 32  # most rows of one expert computed together; its weights are widened once a block
 _STEP_ROWS = 8  # a block that is not full is computed as the next multiple of so many rows
 
 
@@ -41,7 +41,7 @@ def mix(
         float32 [T, D]; zero where not live.
     """
     tokens, k = chosen.shape
-    rows = min(tokens, _BLOCK_ROWS)
+    rows = min(tokens, BLOCK_ROWS)
     assigned = jnp.where(live[:, None], chosen, experts).reshape(-1)
     order = jnp.argsort(assigned)  # stable: pairs of one expert stay in token order
     counts = jnp.sum(assigned[:, None] == jnp.arange(experts), axis=0)  # [E]

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
 
 from grok_app.model.config import SCALE_GROUPS, GrokConfig
 
@@ -31,6 +34,8 @@ class Parameter:
             None for a float32 array.
         sharded: the axis divided over the mesh axis "model", counted from the end; None if
             every device holds the whole.
+        rounded: whether a float array is kept in the type that is computed in: what is read whole
+            for every token, and is a factor of products only.
         copies_with: for key and value matrices, the number of key/value heads: on more devices
             than heads, neighbouring devices hold copies of one head.
     """
@@ -41,6 +46,7 @@ class Parameter:
     layered: bool = True
     groups: int | None = None
     sharded: int | None = None
+    rounded: bool = False
     copies_with: int | None = None
 
     @property
@@ -48,6 +54,12 @@ class Parameter:
         """Shape of one layer's scales, [..., groups, columns]."""
         assert self.groups is not None
         return (*self.shape[:-2], self.groups, self.shape[-1])
+
+    def kind(self, dtype: Any) -> Any:
+        """The type that the array is kept in by a model computing in `dtype`."""
+        if self.groups is not None:
+            return jnp.dtype(jnp.int8)
+        return jnp.dtype(dtype if self.rounded else jnp.float32)
 
     @property
     def nbytes(self) -> int:
@@ -79,6 +91,7 @@ def parameters(config: GrokConfig) -> tuple[Parameter, ...]:
             (config.vocab_size, width),
             layered=False,
             sharded=-2,
+            rounded=True,
         ),
         Parameter("language_model/rms_norm", "scale", (width,), layered=False),
         Parameter(f"{moe}/linear", "w", (experts, width, ffn), groups=1, sharded=-1),

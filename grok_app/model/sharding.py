@@ -85,8 +85,6 @@ def make_mesh(shape: tuple[int, int]) -> Mesh:
         SettingsError: there are fewer devices than the shape asks for.
     """
     devices = jax.devices()
-    if len(shape) != 2 or min(shape) < 1:
-        raise SettingsError(f"mesh {shape}: expected two positive numbers, DATA,MODEL")
     wanted = shape[0] * shape[1]
     if wanted > len(devices):
         raise SettingsError(

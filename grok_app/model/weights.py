@@ -16,7 +16,7 @@ from grok_app.kernels import grouped_matmul
 
 # On a CPU a matrix is widened this many elements at a time: the floats stay in the L2 cache.
 _TILE_ELEMENTS = 256 * 4096
-_TILE_ROWS = 128
+TILE_ROWS = 128
 # Longer sums XLA cuts in a way that depends on how many rows of `x` there are; then a row's bits
 # would depend on the rows beside it.
 _LONGEST_SUM = 256
@@ -40,6 +40,11 @@ def matmul(weight: Weight, x: Array, *index: Array | int) -> Array:
     return weight.matmul(x, *index)
 
 
+def whole_matmul(weight: QuantizedWeight, x: Array, *index: Array | int) -> Array:
+    """As `matmul`, for accelerators."""
+    return weight.whole_matmul(x, *index)
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class QuantizedWeight:
@@ -61,16 +66,26 @@ class QuantizedWeight:
     def matmul(self, x: Array, *index: Array | int) -> Array:
         """`x` [rows, K] times the matrix at `index` of the leading axes: [rows, N].
 
-        Factors are rounded to the type of `x`; sums and the result are float32.
+        Factors are rounded to the type of `x`; sums and the result are float32. A large matrix is
+        widened by tiles of some rows, as is best for processors.
         """
         rows, columns = self.shape[-2:]
+        if rows * columns <= _TILE_ELEMENTS and rows <= _LONGEST_SUM:
+            return self.whole_matmul(x, *index)
         group = rows // self.scales.shape[-2]
-        tile = rows
-        large = rows * columns > _TILE_ELEMENTS or rows > _LONGEST_SUM
-        if large and jax.default_backend() == "cpu":
-            tile = _largest_divisor(group, _TILE_ROWS)
-        if tile == rows and group < rows:
-            return _product(x, self._floats(x.dtype, *index))
+        return self._sum_of_tiles(x, _largest_divisor(group, TILE_ROWS), *index)
+
+    def whole_matmul(self, x: Array, *index: Array | int) -> Array:
+        """As `matmul`, for accelerators: one product of whole matrices."""
+        rows, groups = self.shape[-2], self.scales.shape[-2]
+        if groups == 1:
+            return self._sum_of_tiles(x, rows, *index)
+        return _product(x, self._floats(x.dtype, *index))
+
+    def _sum_of_tiles(self, x: Array, tile: int, *index: Array | int) -> Array:
+        """`x` times the matrix, `tile` rows at a time, which must divide those of a group."""
+        rows, columns = self.shape[-2:]
+        group = rows // self.scales.shape[-2]
 
         def add_tile(i: Array, total: Array) -> Array:
             part = lax.dynamic_slice_in_dim(x, i * tile, tile, axis=1)

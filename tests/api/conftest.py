@@ -13,9 +13,10 @@ import httpx
 import pytest
 
 import grok_app
+from grok_app import EngineOptions
 from grok_app.api import Access, Service, build_api
 from grok_app.chat import load_personas
-from grok_app.web.listener import Listener
+from grok_app.web.server.listener import Listener
 from tests.app_process import ROOT
 
 PERSONAS = load_personas(ROOT / "prompts")
@@ -91,7 +92,7 @@ def api(nano: grok_app.Engine) -> Iterator[Client]:
 def small(mini: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[grok_app.Engine]:
     """An engine that is soon full: one slot, one place in the queue, and no tokenizer; and so slow
     that a test can break in before a long reply has ended."""
-    engine = grok_app.load(mini, mesh=(1, 1), dtype="float32", slots=1, queue=1)
+    engine = grok_app.load(mini, EngineOptions(mesh=(1, 1), dtype="float32", slots=1, queue=1))
     decode = engine._runner.decode
 
     def slowly(slots: list[int], steps: int) -> object:

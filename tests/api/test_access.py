@@ -21,11 +21,12 @@ def routes() -> list[tuple[str, str]]:
     found = [
         (method, getattr(route, "path", ""))
         for route in app.routes
-        for method in getattr(route, "methods", None) or ("GET",)
+        for method in sorted(getattr(route, "methods", None) or ("GET",))
     ]
     assert len({route.path for route in app.routes if isinstance(route, APIRoute)}) == 9
     assert ("GET", "/v1/openapi.json") in found
-    return [*found, ("GET", "/v1/nowhere"), ("DELETE", "/v1/models"), ("OPTIONS", "/health")]
+    asked = [(method, path) for method, path in found if path != "/health"]
+    return [*asked, ("GET", "/v1/nowhere"), ("DELETE", "/v1/models"), ("OPTIONS", "/metrics")]
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -51,6 +52,11 @@ def test_every_route_asks_for_the_key(locked, method: str, path: str) -> None:
         assert locked.http.request(method, path, headers=bearer(key)).status_code != 401
 
 
+def test_whether_it_is_well_is_told_to_everybody(locked) -> None:
+    response = locked.http.get("/health", headers={"X-Forwarded-For": "192.0.2.7"})
+    assert (response.status_code, response.json()) == (200, {"status": "ready"})
+
+
 def test_a_key_opens(locked) -> None:
     body = {"model": "nano", "prompt": "Hi", "max_tokens": 2}
     response = locked.http.post("/v1/completions", json=body, headers=bearer("sesame"))
@@ -59,31 +65,31 @@ def test_a_key_opens(locked) -> None:
 
 def test_without_keys_only_what_is_addressed_to_this_machine_is_served(api) -> None:
     for host in ("localhost", "127.0.0.1:80", "[::1]:7860", "127.0.0.2"):
-        assert api.http.get("/health", headers={"Host": host}).status_code == 200
+        assert api.http.get("/metrics", headers={"Host": host}).status_code == 200
     for host in ("example.org", "localhost.example.org", "192.168.1.5", "x.gradio.live", "", "::"):
-        assert api.http.get("/health", headers={"Host": host}).status_code == 401
+        assert api.http.get("/metrics", headers={"Host": host}).status_code == 401
 
 
 def test_without_keys_nobody_behind_a_proxy_is_served(api) -> None:
     headers = {"X-Forwarded-For": "192.0.2.7"}
-    assert api.http.get("/health", headers=headers).status_code == 401
+    assert api.http.get("/metrics", headers=headers).status_code == 401
 
 
 def test_web_pages_are_let_in_only_where_asked(api, nano) -> None:
     origin = {"Origin": "https://a.org"}
     for shut in (
-        api.http.get("/health", headers=origin),
-        api.http.options("/health", headers=PREFLIGHT),
+        api.http.get("/metrics", headers=origin),
+        api.http.options("/metrics", headers=PREFLIGHT),
     ):
         assert "access-control-allow-origin" not in shut.headers
     with serving(nano, Access(keys=KEYS, origins=("https://a.org",))) as client:
         preflight = client.http.options("/v1/completions", headers=PREFLIGHT)
         assert preflight.status_code == 200
         assert preflight.headers["access-control-allow-origin"] == "https://a.org"
-        refused = client.http.get("/health", headers=origin)
+        refused = client.http.get("/metrics", headers=origin)
         assert refused.status_code == 401
         assert refused.headers["access-control-allow-origin"] == "https://a.org"
-        other = client.http.options("/health", headers=PREFLIGHT | {"Origin": "https://b.org"})
+        other = client.http.options("/metrics", headers=PREFLIGHT | {"Origin": "https://b.org"})
         assert "access-control-allow-origin" not in other.headers
 
 
@@ -134,5 +140,6 @@ def test_a_key_leaves_the_page_as_it_was(tmp_path: Path) -> None:
     with AppProcess(tmp_path / "log", GROK_API_KEY="sesame") as app:
         app.wait_until_ready()
         assert httpx.get(app.url, trust_env=False, timeout=60).status_code == 200
-        assert httpx.get(f"{app.url}/health", trust_env=False, timeout=60).status_code == 401
+        assert httpx.get(f"{app.url}/metrics", trust_env=False, timeout=60).status_code == 401
+        assert httpx.get(f"{app.url}/health", trust_env=False, timeout=60).status_code == 200
         assert "sesame" not in app.text()

@@ -1,26 +1,33 @@
 """`POST /v1/chat/completions`: a persona makes the prompt, as on the page."""
 
+import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from grok_app.api.chat import Trim
-from grok_app.chat import Turn
-from grok_app.web.reply import Reply
+from grok_app.chat import Persona, Sampling, Turn
+from grok_app.replies import chat_wish, progress, start
 from tests.api.conftest import PERSONAS, messages
 
 BY_SLUG = {persona.slug: persona for persona in PERSONAS}
 TALK = ("Hi, I am Ann.", "Hello, Ann.", "Tell me a story.")
 
 
-def said(engine, slug: str, turns=TALK, seed: int = 3, **changes) -> str:
-    """What the page would show."""
+def shown(engine, slug: str = PERSONAS[0].slug, turns=TALK, **changes) -> str:
+    """The reply that the page would show."""
     persona = BY_SLUG[slug]
-    spoken = [Turn("assistant" if i % 2 else "user", text) for i, text in enumerate(turns)]
-    *_, last = Reply(engine, persona, spoken, replace(persona.sampling, **changes), seed)
-    return last.text
+    return asyncio.run(reply(engine, persona, turns, replace(persona.sampling, **changes)))
+
+
+async def reply(engine, persona: Persona, turns: Sequence[str], sampling: Sampling) -> str:
+    given = [Turn("assistant" if i % 2 else "user", text) for i, text in enumerate(turns)]
+    (made,) = await start(engine, [chat_wish(engine, persona, given, sampling, seed=3)])
+    async for _ in progress(made):
+        pass
+    return made.text
 
 
 @pytest.mark.parametrize("slug", BY_SLUG)
@@ -29,20 +36,19 @@ def test_it_answers_as_the_page_does(api, nano, slug) -> None:
     choice = answer["choices"][0]
     assert choice["message"] == {
         "role": "assistant",
-        "content": said(nano, slug, max_tokens=40),
+        "content": shown(nano, slug, max_tokens=40),
     }
     assert choice["finish_reason"] in ("stop", "length")
 
 
 def test_without_a_persona_the_first_answers_with_its_own_settings(api, nano) -> None:
-    first = PERSONAS[0].slug
-    assert api.chat(*TALK, seed=3)["choices"][0]["message"]["content"] == said(nano, first)
+    assert api.chat(*TALK, seed=3)["choices"][0]["message"]["content"] == shown(nano)
 
 
 def test_settings_of_the_request_win(api, nano) -> None:
     settings: dict[str, Any] = {"temperature": 0.3, "top_k": 5, "repetition_penalty": 1.3}
     answer = api.chat(*TALK, seed=3, max_completion_tokens=20, **settings)
-    wanted = said(nano, PERSONAS[0].slug, max_tokens=20, **settings)
+    wanted = shown(nano, max_tokens=20, **settings)
     assert answer["choices"][0]["message"]["content"] == wanted
     assert answer["usage"]["completion_tokens"] <= 20
 
@@ -82,16 +88,15 @@ def test_a_system_message_takes_the_preambles_place(api, nano) -> None:
     told = [{"role": "system", "content": "A talk with a pirate.\nUser: hi"}, *messages(*TALK)]
     answer = api.post("/v1/chat/completions", messages=told, seed=3).json()
     persona = replace(PERSONAS[0], preamble="A talk with a pirate.\nUser hi")
-    turns = [Turn("user", TALK[0]), Turn("assistant", TALK[1]), Turn("user", TALK[2])]
-    *_, last = Reply(nano, persona, turns, persona.sampling, 3)
-    assert answer["choices"][0]["message"]["content"] == last.text
+    wanted = asyncio.run(reply(nano, persona, TALK, persona.sampling))
+    assert answer["choices"][0]["message"]["content"] == wanted
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_a_begun_reply_goes_on_where_it_ends(api, nano, stream) -> None:
     """With the space at the joint, if that is not there yet."""
     begun = "Once upon a"
-    whole = said(nano, "grok", ("Tell me a story.", begun), max_tokens=12)
+    whole = shown(nano, "grok", ("Tell me a story.", begun), max_tokens=12)
     assert whole.startswith(f"{begun} ")
     for text, rest in ((begun, whole[len(begun) :]), (f"{begun} ", whole[len(begun) + 1 :])):
         body: dict[str, Any] = {"messages": messages("Tell me a story.", text), "seed": 3}
@@ -201,19 +206,3 @@ def test_the_models_are_listed(api) -> None:
         assert api.http.get(f"/v1/models/{model['id']}").json() == model
         assert model["max_model_len"] == 1024
     assert api.http.get("/v1/models/gpt-4").status_code == 404
-
-
-@pytest.mark.parametrize(
-    ("pieces", "shown"),
-    [
-        ([" a", " b "], ["a", " b"]),
-        ([" ", "\n", "a"], ["", "", "a"]),
-        (["a", " ", "\n", "b"], ["a", "", "", " \nb"]),
-        (["", " a  b ", ""], ["", "a  b", ""]),
-    ],
-)
-def test_spaces_around_a_reply_are_never_shown(pieces, shown) -> None:
-    trim = Trim(raw=False)
-    assert [trim.push(piece) for piece in pieces] == shown
-    raw = Trim(raw=True)
-    assert [raw.push(piece) for piece in pieces] == pieces

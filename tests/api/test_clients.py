@@ -10,6 +10,7 @@ import openai
 import pytest
 
 import grok_app
+from grok_app import SamplingParams
 from tests.api.conftest import messages
 from tests.app_process import ROOT
 
@@ -33,7 +34,7 @@ def test_the_readmes_example(app_url: str, capsys: pytest.CaptureFixture[str]) -
 
 
 def generated(engine: grok_app.Engine, **settings) -> str:
-    return "".join(piece.text for piece in engine.generate(STORY, **settings))
+    return "".join(piece.text for piece in engine.generate(STORY, SamplingParams(**settings)))
 
 
 def test_openai_lists_the_models(client) -> None:

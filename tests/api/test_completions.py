@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 
 import grok_app
+from grok_app import SamplingParams
 from tests.api.conftest import Client
 
-GREEDY = {"temperature": 0}
+GREEDY: dict[str, Any] = {"temperature": 0}
 STORY = "It was a dark night, and the captain"
 SEEDED = {"seed": 7, "temperature": 0.9, "top_p": 0.9, "top_k": 50, "min_p": 0.01}
 
 
 def generated(engine: grok_app.Engine, prompt, **settings) -> str:
-    return "".join(piece.text for piece in engine.generate(prompt, **settings))
+    return "".join(piece.text for piece in engine.generate(prompt, SamplingParams(**settings)))
 
 
 def events(client: Client, **body) -> list[dict[str, Any]]:
@@ -28,7 +29,7 @@ def events(client: Client, **body) -> list[dict[str, Any]]:
 
 
 def test_greedy_is_the_engine_token_for_token(api, nano) -> None:
-    made = list(nano.generate(STORY, max_tokens=40, **GREEDY))
+    made = list(nano.generate(STORY, SamplingParams(max_tokens=40, **GREEDY)))
     answer = api.completion(STORY, max_tokens=40, logprobs=0, **GREEDY)
     choice = answer["choices"][0]
     assert choice["text"] == "".join(piece.text for piece in made)
@@ -97,7 +98,7 @@ def test_echo_tells_how_likely_the_prompt_was(api, nano, length) -> None:
     text = " ".join(["The sea was calm, and the captain told a story of his youth."] * 40)
     ids = nano.tokenizer.encode(text)[:length]
     answer = api.completion(ids, echo=True, logprobs=5, max_tokens=3, **GREEDY)["choices"][0]
-    made = [piece.token_id for piece in nano.generate(ids, max_tokens=3, **GREEDY)]
+    made = [piece.token_id for piece in nano.generate(ids, SamplingParams(max_tokens=3, **GREEDY))]
     logits = nano.logits([ids + made])[0, :-1].astype(np.float64)
     wanted = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     told = answer["logprobs"]

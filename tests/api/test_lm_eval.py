@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import grok_app
+from grok_app import SamplingParams
 
 ROWS: list[dict[str, Any]] = [
     {"prompt": "It was a dark night, and the captain", "choices": [" was tired.", " zebra x."]},
@@ -89,7 +90,9 @@ def _rows(out: Path, name: str) -> Iterator[dict[str, Any]]:
 def test_a_generation_task(samples, nano: grok_app.Engine) -> None:
     assert len(samples["generation"]) == len(ROWS)
     for row, sample in zip(ROWS, samples["generation"], strict=True):
-        pieces = nano.generate(row["prompt"], max_tokens=12, temperature=0, stop=["\n"])
+        pieces = nano.generate(
+            row["prompt"], SamplingParams(max_tokens=12, temperature=0, stop=["\n"])
+        )
         assert sample["resps"] == [["".join(piece.text for piece in pieces)]]
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from grok_app import SamplingParams
 from tests.api.conftest import Client, idle, serving, wait_until
 from tests.app_process import ROOT, AppProcess
 
@@ -29,9 +30,9 @@ def samples(client: Client) -> dict[str, float]:
 
 def test_metrics_follow_what_is_done(small) -> None:
     with serving(small) as client:
-        held = small.generate([5] * 20, max_tokens=250, temperature=0)
+        held = small.generate([5] * 20, SamplingParams(max_tokens=250, temperature=0))
         next(held)
-        waiting = small.generate([5], max_tokens=5)
+        waiting = small.generate([5], SamplingParams(max_tokens=5))
         now = samples(client)
         assert now["grok:num_requests_running"] == 1
         assert now["grok:num_requests_waiting"] == 1

@@ -15,10 +15,11 @@ from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 import grok_app
+from grok_app import SamplingParams
 from grok_app.api import Access
 from grok_app.api.stream import EventStream
 from grok_app.errors import EngineFailed
-from grok_app.web.listener import Listener
+from grok_app.web.server.listener import Listener
 from tests.api.conftest import Client, idle, serving, wait_until
 
 LONG: dict[str, Any] = {"prompt": [5, 6, 7], "max_tokens": 200, "temperature": 0}
@@ -66,7 +67,7 @@ def test_closing_the_connection_frees_the_slot(small, stream) -> None:
 
 def test_closing_the_connection_leaves_the_queue(small) -> None:
     with serving(small) as client:
-        held = small.generate([5], max_tokens=250, temperature=0)
+        held = small.generate([5], SamplingParams(max_tokens=250, temperature=0))
         connection = open_request(client, stream=True, **LONG)
         wait_until(lambda: small.stats().waiting == 1)
         connection.close()
@@ -77,7 +78,9 @@ def test_closing_the_connection_leaves_the_queue(small) -> None:
 
 def test_a_full_engine_says_when_to_come_again(small) -> None:
     with serving(small) as client:
-        held = [small.generate([5], max_tokens=250, temperature=0) for _ in range(2)]
+        held = [
+            small.generate([5], SamplingParams(max_tokens=250, temperature=0)) for _ in range(2)
+        ]
         response = client.post("/v1/completions", **LONG)
         assert response.status_code == 429
         assert int(response.headers["Retry-After"]) > 0
@@ -90,7 +93,7 @@ def test_a_full_engine_says_when_to_come_again(small) -> None:
 
 def test_of_several_replies_all_or_none_are_begun(small) -> None:
     with serving(small) as client:
-        held = small.generate([5], max_tokens=250, temperature=0)
+        held = small.generate([5], SamplingParams(max_tokens=250, temperature=0))
         assert client.post("/v1/completions", n=2, **LONG).status_code == 429
         wait_until(lambda: small.stats().waiting == 0)
         assert small.stats().running == 1
@@ -194,7 +197,7 @@ def test_for_one_who_never_reads_little_is_kept() -> None:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await EventStream(endless(), patience=1.0)(scope, receive, send)
+            await EventStream(endless(), patience=1.0, end=lambda: None)(scope, receive, send)
 
     with socket.socket() as listening, socket.socket() as silent:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)

@@ -13,6 +13,7 @@ from tests.browser.test_chat_page import (
     done,
     open_page,
     send,
+    set_slider,
     user,
 )
 
@@ -70,6 +71,10 @@ def test_the_keys_do_what_their_list_says(page: Page, app_url: str) -> None:
     assert not grave(page)
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+    choose_persona(page, "Raw completion")  # which hardly ever ends by itself
+    page.keyboard.press("Alt+s")
+    set_slider(page, "max-tokens", 4)  # so that there is more to say
+    page.locator("#max-tokens input[type=number]").blur()
     page.keyboard.press("/")
     expect(page.locator("#message textarea")).to_be_focused()
     page.keyboard.type("Hello /?")

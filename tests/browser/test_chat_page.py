@@ -185,7 +185,8 @@ def test_what_was_undone_to_the_beginning_can_be_had_again(chat: Page) -> None:
     before = user(chat), bot(chat)
     chat.get_by_label("Undo").last.click()
     expect(chat.locator("#chat .example").first).to_be_visible()
-    chat.locator("#older").click()
+    expect(chat.locator("#version")).to_contain_text("is still there")
+    chat.locator("#newer").click()
     expect(chat.locator("#chat [data-testid=bot]")).to_have_count(1)
     assert (user(chat), bot(chat)) == before
 
@@ -259,22 +260,25 @@ def test_a_reply_does_not_come_back_after_a_new_chat(chat: Page, wait: int) -> N
     expect(chat.locator("#chat .example").first).to_be_visible()
 
 
-def test_a_draft_survives_another_reply_and_one_that_goes_on(chat: Page) -> None:
-    send(chat, "Hello")
-    done(chat)
-    draft = chat.locator("#message textarea")
+def test_a_draft_survives_another_reply_and_one_that_goes_on(page: Page, slow_url: str) -> None:
+    open_page(page, slow_url)
+    choose_persona(page, "Raw completion")  # which no label ends
+    open_settings(page)
+    set_slider(page, "max-tokens", 4)  # so that there is more to say
+    send(page, "Hello")
+    done(page)
+    draft = page.locator("#message textarea")
     draft.fill("What I want to say next")
-    chat.get_by_label("Retry").last.click()
-    expect(chat.locator("#version")).to_contain_text("version 2 of 2")
-    done(chat)
+    page.get_by_label("Retry").last.click()
+    expect(page.locator("#version")).to_contain_text("version 2 of 2")
+    done(page)
     expect(draft).to_have_value("What I want to say next")
-    open_settings(chat)
-    chat.locator("#begin textarea").fill("Well")
-    chat.locator("#more").click()
-    expect(chat.locator("#version")).to_contain_text("version 3 of 3")
-    done(chat)
+    page.locator("#begin textarea").fill("Well")
+    page.locator("#more").click()
+    expect(page.locator("#version")).to_contain_text("version 3 of 3")
+    done(page)
     expect(draft).to_have_value("What I want to say next")
-    expect(chat.locator("#begin textarea")).to_have_value("Well")  # it was not used
+    expect(page.locator("#begin textarea")).to_have_value("Well")  # it was not used
 
 
 def test_a_refused_message_ends_the_reply_before_it(page: Page, slow_url: str) -> None:
@@ -316,6 +320,9 @@ def test_a_refused_edit_loses_nothing(chat: Page) -> None:
     expect(chat.get_by_text("shorten the message")).to_be_visible()
     expect(chat.locator("#chat [data-testid=user]")).to_have_text(before[0])  # as it was, again
     assert (user(chat), bot(chat)) == before
+    expect(chat.locator("#versions")).to_contain_text("turn 1: version 1 of 2")
+    chat.locator("#newer").click()
+    expect(chat.locator("#chat [data-testid=user]")).to_contain_text(["word word word"])
 
 
 def choose_persona(page: Page, name: str) -> None:
@@ -449,18 +456,21 @@ def test_it_fits_the_screen(page: Page, app_url: str, size, theme: str) -> None:
     )
 
 
-def test_a_reload_in_the_middle_disturbs_nobody(chat: Page, app_url: str) -> None:
+def test_after_a_reload_in_the_middle_the_talk_goes_on(chat: Page) -> None:
     choose_persona(chat, "Raw completion")
     send(chat, "It was a dark night")
-    open_page(chat, app_url)
+    expect(chat.locator("#chat [data-testid=bot]")).to_have_count(1)
+    chat.reload()
+    expect(chat.locator("#chat [data-testid=bot]")).to_have_count(1)
     send(chat, "Hello")
-    done(chat)
+    done(chat, 2)
+    assert user(chat) == ["It was a dark night", "Hello"]
 
 
-def test_nothing_is_fetched_from_elsewhere(page: Page, app_url: str) -> None:
+def test_nothing_is_fetched_from_elsewhere(new_page: Page, app_url: str) -> None:
     fetched: list[str] = []
-    page.on("request", lambda request: fetched.append(request.url))
-    open_page(page, app_url)
-    send(page, "Hello")
-    done(page)
+    new_page.on("request", lambda request: fetched.append(request.url))
+    open_page(new_page, app_url)
+    send(new_page, "Hello")
+    done(new_page)
     assert [url for url in fetched if not url.startswith((app_url, "data:", "blob:"))] == []

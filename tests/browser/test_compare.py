@@ -138,7 +138,7 @@ def test_another_conversation_is_left_alone(compare: Page) -> None:
     expect(compare.locator("#chat .example").first).to_be_visible()
     open_tab(compare)
     compare.get_by_role("button", name="Keep this one").first.click()
-    expect(compare.get_by_text("open that one there first")).to_be_visible()
+    expect(compare.get_by_text("than the one these replies belong to")).to_be_visible()
     compare.get_by_role("tab", name="Chat").click()
     assert not user(compare)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
-from tests.app_process import AppProcess
 from tests.browser.test_chat_page import (
     DESK,
     PHONE,
+    SECONDS,
     bot,
     choose_persona,
     done,
@@ -90,27 +90,26 @@ def test_conversations_are_listed_opened_and_survive_a_reload(talks: Page) -> No
     listed(talks, "Hello, who are you?", "What is love?")
 
 
-def test_a_conversation_goes_on_after_the_server_was_started_anew(
-    page: Page, tmp_path: Path
-) -> None:
-    with AppProcess(tmp_path / "first") as app:
-        app.wait_until_ready()
-        url = app.url
-        open_page(page, url)
-        send(page, "Hello, who are you?")
-        done(page)
-        wait_until_saved(page, 2)
-        before = bot(page)
-        app.stop()
-    port = url.rpartition(":")[2]
-    with AppProcess(tmp_path / "second", "--port", port) as app:
-        app.wait_for("Open ")
-        page.reload()
-        expect(page.locator("#chat [data-testid=bot]")).to_have_count(1)
-        assert bot(page) == before
-        send(page, "And where are you?")
-        done(page, 2)
-        assert user(page) == ["Hello, who are you?", "And where are you?"]
+def test_a_message_waits_for_the_script_that_keeps_it(page: Page, app_url: str) -> None:
+    held: list[Route] = []
+    page.route("**/js/conversations.js", lambda route: held.append(route))
+    open_page(page, app_url)
+    send(page, "Hello")
+    page.wait_for_timeout(500)
+    assert not user(page)
+    for route in held:
+        route.continue_()
+    done(page)
+    wait_until_saved(page, 2)
+    (kept,) = saved(page)
+    assert [node["role"] for node in kept["nodes"]] == ["user", "assistant"]
+
+
+def test_a_part_whose_script_does_not_arrive_says_so(page: Page, app_url: str) -> None:
+    page.route("**/js/conversations.js", lambda route: route.abort())
+    open_page(page, app_url)
+    page.locator("#talks .toggle-button").click()
+    expect(page.locator("#conversations")).to_contain_text("Reload the page.")
 
 
 def test_rename_search_delete_and_undo(talks: Page) -> None:
@@ -195,7 +194,7 @@ def test_a_title_can_be_written_while_a_reply_comes(page: Page, slow_url: str) -
     page.keyboard.press("Escape")  # ends the title, not the reply
     page.get_by_label("Rename: It was a dark night").click()
     title.fill("A dark one")
-    expect(page.locator("#status")).to_contain_text("cut at its longest")
+    expect(page.locator("#status")).to_contain_text("cut at its longest", timeout=60 * SECONDS)
     page.wait_for_timeout(500)
     title.press("Enter")
     listed(page, "A dark one")
@@ -423,15 +422,15 @@ def test_what_a_file_brings_is_no_html_in_a_warning(talks: Page) -> None:
     assert not any("no.png" in url for url in asked)
 
 
-def test_a_browser_without_a_store_can_chat(page: Page, app_url: str) -> None:
-    page.add_init_script(
+def test_a_browser_without_a_store_can_chat(new_page: Page, app_url: str) -> None:
+    new_page.add_init_script(
         """IDBFactory.prototype.open = () => { throw new DOMException("no", "SecurityError"); };"""
     )
-    open_page(page, app_url)
-    send(page, "Hello")
-    done(page)
-    open_list(page)
-    expect(page.locator("#conversations .problem")).to_contain_text("does not keep")
+    open_page(new_page, app_url)
+    send(new_page, "Hello")
+    done(new_page)
+    open_list(new_page)
+    expect(new_page.locator("#conversations .problem")).to_contain_text("does not keep")
 
 
 def test_two_hundred_long_conversations_stay_quick(talks: Page) -> None:

@@ -25,7 +25,7 @@ def notebook(page: Page, app_url: str) -> Page:
 
 def open_notebook(page: Page) -> None:
     page.get_by_role("tab", name="Notebook").click()
-    expect(area(page)).to_be_visible()
+    expect(page.locator("#notebook .go")).not_to_be_empty()  # its script has begun
 
 
 def settings(page: Page, longest: int, temperature: float = 0.8) -> None:
@@ -258,20 +258,22 @@ def test_each_tab_has_its_own_text(notebook: Page, app_url: str) -> None:
 @pytest.mark.parametrize(
     "kept", ["{", '{"text": 5}', '{"text": "x", "tokens": [{"end": 9}]}', "[]"]
 )
-def test_a_broken_store_is_an_empty_sheet(page: Page, app_url: str, kept: str) -> None:
-    page.add_init_script(f"localStorage.setItem('grok-1-notebook', {json.dumps(kept)})")
-    open_page(page, app_url)
-    open_notebook(page)
-    assert text(page) == ""
-    expect(page.locator("#notebook .go")).to_have_text("Continue")
+def test_a_broken_store_is_an_empty_sheet(new_page: Page, app_url: str, kept: str) -> None:
+    new_page.add_init_script(f"localStorage.setItem('grok-1-notebook', {json.dumps(kept)})")
+    open_page(new_page, app_url)
+    open_notebook(new_page)
+    assert text(new_page) == ""
+    expect(new_page.locator("#notebook .go")).to_have_text("Continue")
 
 
-def test_a_full_store_is_told(page: Page, app_url: str) -> None:
-    page.add_init_script("Storage.prototype.setItem = () => { throw new DOMException('full'); }")
-    open_page(page, app_url)
-    open_notebook(page)
-    area(page).fill(NIGHT)
-    expect(page.locator("#notebook .problem")).to_contain_text("does not keep this text")
+def test_a_full_store_is_told(new_page: Page, app_url: str) -> None:
+    new_page.add_init_script(
+        "Storage.prototype.setItem = () => { throw new DOMException('full'); }"
+    )
+    open_page(new_page, app_url)
+    open_notebook(new_page)
+    area(new_page).fill(NIGHT)
+    expect(new_page.locator("#notebook .problem")).to_contain_text("does not keep this text")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +291,7 @@ def test_what_cannot_go_on_is_said_so(notebook: Page, begun: str, told: str) -> 
 
 
 def test_the_bytes_of_a_character_are_asked_and_changed_one_by_one(
-    page: Page, app_url: str
+    new_page: Page, app_url: str
 ) -> None:
     byte = [[3 + 0xC3, "", "<0xC3>", 0.4], [1, None, "<s>", 0.1]]
     kept: dict[str, Any] = {
@@ -305,33 +307,39 @@ def test_the_bytes_of_a_character_are_asked_and_changed_one_by_one(
             },
         ],
     }
-    page.add_init_script(f"localStorage.setItem('grok-1-notebook', {json.dumps(json.dumps(kept))})")
-    open_page(page, app_url)
-    open_notebook(page)
-    settings(page, 5, 0)
-    caret(page, 3)
-    expect(choices(page).locator("p")).to_have_text(["<0xC3>, 40% likely", "\u00e9, 90% likely"])
-    expect(choices(page).locator("button:disabled")).to_have_text("the end of the text 10%")
-    choices(page).locator("button").first.click()
-    expect(page.locator("#notebook .status")).to_contain_text("seed")
-    assert text(page).startswith("caf")
-    assert page.locator("#notebook .problem").inner_text() == ""
+    new_page.add_init_script(
+        f"localStorage.setItem('grok-1-notebook', {json.dumps(json.dumps(kept))})"
+    )
+    open_page(new_page, app_url)
+    open_notebook(new_page)
+    settings(new_page, 5, 0)
+    caret(new_page, 3)
+    expect(choices(new_page).locator("p")).to_have_text(
+        ["<0xC3>, 40% likely", "\u00e9, 90% likely"]
+    )
+    expect(choices(new_page).locator("button:disabled")).to_have_text("the end of the text 10%")
+    choices(new_page).locator("button").first.click()
+    expect(new_page.locator("#notebook .status")).to_contain_text("seed")
+    assert text(new_page).startswith("caf")
+    assert new_page.locator("#notebook .problem").inner_text() == ""
 
 
-def test_no_half_of_a_character_is_left_when_it_is_deleted(page: Page, app_url: str) -> None:
+def test_no_half_of_a_character_is_left_when_it_is_deleted(new_page: Page, app_url: str) -> None:
     four = [
         {"at": 2, "end": 2 + 2 * (byte == 0x82), "id": 3 + byte, "p": 0.5, "top": []}
         for byte in (0xF0, 0x9F, 0x99, 0x82)
     ]
     kept = {"text": "Hi\U0001f642", "tokens": four}
-    page.add_init_script(f"localStorage.setItem('grok-1-notebook', {json.dumps(json.dumps(kept))})")
-    open_page(page, app_url)
-    open_notebook(page)
-    area(page).press("End")
-    area(page).press("Backspace")
-    assert text(page) == "Hi"
-    page.wait_for_function("JSON.parse(localStorage['grok-1-notebook']).text === 'Hi'")
-    assert page.evaluate("JSON.parse(localStorage['grok-1-notebook']).tokens") == []
+    new_page.add_init_script(
+        f"localStorage.setItem('grok-1-notebook', {json.dumps(json.dumps(kept))})"
+    )
+    open_page(new_page, app_url)
+    open_notebook(new_page)
+    area(new_page).press("End")
+    area(new_page).press("Backspace")
+    assert text(new_page) == "Hi"
+    new_page.wait_for_function("JSON.parse(localStorage['grok-1-notebook']).text === 'Hi'")
+    assert new_page.evaluate("JSON.parse(localStorage['grok-1-notebook']).tokens") == []
 
 
 def test_markup_is_text(notebook: Page) -> None:

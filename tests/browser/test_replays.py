@@ -132,7 +132,7 @@ def test_a_replay_can_be_stopped(page: Page, slow_url: str) -> None:
     open_list(page)
     choose_persona(page, "Raw completion")
     open_settings(page)
-    set_slider(page, "max-tokens", 30)
+    set_slider(page, "max-tokens", 16)
     talk(page, "It was a dark night, and the captain")
     recorded = json.loads(exported(page, "Export"))
     again = [dict(node) for node in recorded["nodes"]]

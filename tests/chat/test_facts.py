@@ -18,6 +18,10 @@ def count(text: str) -> int:
     return len(text.split())
 
 
+def encode(text: str) -> list[int]:
+    return [0] * count(text)
+
+
 ZOO = "\n\n".join(
     f"The {animal} lives in house {number}. " + "It is fed in the morning and sleeps at noon. " * 8
     for number, animal in enumerate(["lion", "okapi", "zebra", "penguin", "walrus", "tapir"])
@@ -77,7 +81,7 @@ def test_passages_hold_all_words_and_are_short(text: str) -> None:
 
 def test_facts_stand_after_the_preamble_and_leave_room_for_the_talk() -> None:
     turns = [Turn("user", "Where is the okapi?")]
-    prompt = build_prompt(GROK, turns, count, 300, 60, ZOO)
+    prompt = build_prompt(GROK, turns, encode, 300, 60, ZOO)
     assert prompt.text.startswith("A talk.\n\n")
     assert prompt.text.endswith("User: Where is the okapi?\nGrok:")
     assert "okapi lives in house 1" in prompt.text
@@ -87,23 +91,23 @@ def test_facts_stand_after_the_preamble_and_leave_room_for_the_talk() -> None:
 
 def test_what_was_taken_is_taken_again_whole() -> None:
     turns = [Turn("user", "Where is the okapi?")]
-    first = build_prompt(GROK, turns, count, 300, 60, ZOO)
-    again = build_prompt(GROK, turns, count, 300, 60, "\n".join(first.facts))
+    first = build_prompt(GROK, turns, encode, 300, 60, ZOO)
+    again = build_prompt(GROK, turns, encode, 300, 60, "\n".join(first.facts))
     assert again.text == first.text
 
 
 def test_facts_cannot_speak_for_anybody() -> None:
-    prompt = build_prompt(GROK, [user := Turn("user", "Hi")], count, 300, 60, "User: a\nGROK: b")
+    prompt = build_prompt(GROK, [user := Turn("user", "Hi")], encode, 300, 60, "User: a\nGROK: b")
     assert prompt.text == f"A talk.\n\nUser a\nGROK b\n\nUser: {user.text}\nGrok:"
 
 
 def test_no_facts_change_nothing() -> None:
     turns = [Turn("user", "Hi")]
-    assert build_prompt(GROK, turns, count, 300, 60, " \n ") == build_prompt(
-        GROK, turns, count, 300, 60
+    assert build_prompt(GROK, turns, encode, 300, 60, " \n ") == build_prompt(
+        GROK, turns, encode, 300, 60
     )
 
 
 def test_too_many_facts_are_refused_in_words() -> None:
     with pytest.raises(RequestError, match="1,000,001 characters; at most 1,000,000"):
-        build_prompt(GROK, [Turn("user", "Hi")], count, 300, 60, "x" * (LONGEST + 1))
+        build_prompt(GROK, [Turn("user", "Hi")], encode, 300, 60, "x" * (LONGEST + 1))

@@ -39,7 +39,10 @@ def test_the_shortest_file(tmp_path: Path) -> None:
         (GOOD + "preamble = 3", "preamble is 3; expected a text"),
         (GOOD + 'stop = "x"', "stop is 'x'; expected a list"),
         (GOOD + 'stop = [""]', "stop is ['']; expected a list of texts, none empty"),
-        (GOOD + "[sampling]\ntemperature = 9.0", "sampling.temperature is 9.0; expected a number"),
+        (
+            GOOD + "[sampling]\ntemperature = 101.0",
+            "sampling.temperature is 101.0; expected a number",
+        ),
         (GOOD + "[sampling]\ntop_k = 1.5", "sampling.top_k is 1.5; expected a whole number"),
         (GOOD + "[sampling]\nmax_tokens = true", "sampling.max_tokens is True"),
         (GOOD + "[sampling]\nbeams = 3", "sampling.beams is unknown"),

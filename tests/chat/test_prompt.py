@@ -55,8 +55,8 @@ NASTY = st.sampled_from(
 TEXT = st.lists(NASTY | st.text(max_size=5), min_size=1, max_size=12).map("".join)
 
 
-def count(text: str) -> int:
-    return len(text.split())
+def encode(text: str) -> list[int]:
+    return [len(word) for word in text.split()]
 
 
 def user(text: str) -> Turn:
@@ -68,32 +68,33 @@ def reply(text: str) -> Turn:
 
 
 def test_the_form_of_a_prompt() -> None:
-    prompt = build_prompt(GROK, [user("One"), reply("Two"), user(" Three ")], count, 100, 10)
+    prompt = build_prompt(GROK, [user("One"), reply("Two"), user(" Three ")], encode, 100, 10)
     assert prompt.text == (
         "Grok is witty.\n\nUser: Hi\nGrok: Hello.\nUser: One\nGrok: Two\nUser: Three\nGrok:"
     )
-    assert (prompt.dropped, prompt.room) == (0, 10)
-    assert prompt.tokens == count(prompt.text)
+    assert (prompt.dropped, prompt.max_new_tokens) == (0, 10)
+    assert list(prompt.ids) == encode(prompt.text)
+    assert prompt.tokens == len(prompt.ids)
 
 
 def test_without_a_preamble_there_is_no_empty_line() -> None:
     bare = replace(GROK, preamble="", examples=())
-    assert build_prompt(bare, [user("One")], count, 100, 10).text == "User: One\nGrok:"
+    assert build_prompt(bare, [user("One")], encode, 100, 10).text == "User: One\nGrok:"
 
 
 def test_a_reply_is_continued_where_it_ends() -> None:
-    prompt = build_prompt(GROK, [user("One"), reply("Two is")], count, 100, 10)
+    prompt = build_prompt(GROK, [user("One"), reply("Two is")], encode, 100, 10)
     assert prompt.text.endswith("User: One\nGrok: Two is")
 
 
 def test_raw_text_is_continued_as_it_is() -> None:
-    prompt = build_prompt(RAW, [user("Once upon"), reply(" a time "), user("in")], count, 100, 10)
+    prompt = build_prompt(RAW, [user("Once upon"), reply(" a time "), user("in")], encode, 100, 10)
     assert prompt.text == "Once upon a time in"
 
 
 def test_the_oldest_turns_go_and_preamble_and_newest_stay() -> None:
     turns = [turn for i in range(50) for turn in (user(f"question {i}"), reply(f"answer {i}"))]
-    prompt = build_prompt(GROK, [*turns, user("the last")], count, 60, 20)
+    prompt = build_prompt(GROK, [*turns, user("the last")], encode, 60, 20)
     assert prompt.text.startswith("Grok is witty.\n\nUser: Hi\nGrok: Hello.\n")
     assert prompt.text.endswith("Grok: answer 49\nUser: the last\nGrok:")
     assert "question 1\n" not in prompt.text
@@ -109,53 +110,54 @@ def test_the_oldest_turns_go_and_preamble_and_newest_stay() -> None:
 def test_a_prompt_and_its_reply_always_fit(texts, context, wish) -> None:
     turns = [Turn(("user", "assistant")[i % 2], f"x{text}") for i, text in enumerate(texts)]
     try:
-        prompt = build_prompt(GROK, turns, len, context * 10, wish)
+        prompt = build_prompt(GROK, turns, str.encode, context * 10, wish)
     except RequestError:
         newest = len(f"{turns[-1].text}") + len(GROK.preamble) + 50
         assert newest + min(wish, context * 5) > context * 10 - 50
     else:
-        assert prompt.tokens + prompt.room <= context * 10
+        assert prompt.tokens + prompt.max_new_tokens <= context * 10
         # Half of the context is kept free for the reply; what else is free it may have too.
-        assert prompt.room == min(wish, max(context * 5, context * 10 - prompt.tokens))
+        assert prompt.max_new_tokens == min(wish, max(context * 5, context * 10 - prompt.tokens))
         assert 0 <= prompt.dropped < len(turns)
 
 
-def test_each_turn_is_counted_once() -> None:
-    counted = 0
+def test_what_fits_is_encoded_once_and_what_does_not_costs_little_more() -> None:
+    encoded: list[str] = []
 
-    def counting(text: str) -> int:
-        nonlocal counted
-        counted += len(text)
-        return len(text)
+    def noting(text: str) -> bytes:
+        encoded.append(text)
+        return text.encode()
 
-    turns = [user("a" * 50) for _ in range(1001)]
-    build_prompt(GROK, turns, counting, 1000, 100)
-    assert counted < 2 * 1001 * 70
+    fitting = build_prompt(GROK, [user("a" * 50)], noting, 1000, 100)
+    assert encoded == [fitting.text]
+    encoded.clear()
+    build_prompt(GROK, [user("a" * 50) for _ in range(1001)], noting, 1000, 100)
+    assert sum(map(len, encoded)) < 1.1 * 1001 * 70
 
 
 @pytest.mark.parametrize("turns", [[], [user("")], [user(" \n ")]], ids=str)
 def test_an_empty_message_is_refused(turns) -> None:
     with pytest.raises(RequestError, match="empty"):
-        build_prompt(GROK, turns, count, 100, 10)
+        build_prompt(GROK, turns, encode, 100, 10)
 
 
 def test_a_message_longer_than_the_context_is_refused() -> None:
     with pytest.raises(ContextExceeded, match=r"shorten the message or what stands before it$"):
-        build_prompt(GROK, [user("word " * 200)], count, 100, 10)
+        build_prompt(GROK, [user("word " * 200)], encode, 100, 10)
 
 
 def test_a_shorter_reply_is_advised_only_where_it_helps() -> None:
-    alone = build_prompt(GROK, [user("word " * 100)], count, 10_000, 10).tokens
+    alone = build_prompt(GROK, [user("word " * 100)], encode, 10_000, 10).tokens
     with pytest.raises(ContextExceeded, match=rf"{alone - 5} fit: .*lower the reply's length$"):
-        build_prompt(GROK, [user("word " * 100)], count, alone + 5, 10)
-    build_prompt(GROK, [user("word " * 100)], count, alone + 5, 5)
+        build_prompt(GROK, [user("word " * 100)], encode, alone + 5, 10)
+    build_prompt(GROK, [user("word " * 100)], encode, alone + 5, 5)
     with pytest.raises(ContextExceeded, match=r"what stands before it$"):
-        build_prompt(GROK, [user("word " * 100)], count, alone, 1)
+        build_prompt(GROK, [user("word " * 100)], encode, alone, 1)
 
 
-def test_a_huge_message_is_refused_before_it_is_counted() -> None:
-    def never(text: str) -> int:
-        raise AssertionError("counted")
+def test_a_huge_message_is_refused_before_it_is_encoded() -> None:
+    def never(text: str) -> list[int]:
+        raise AssertionError("encoded")
 
     with pytest.raises(RequestError, match="100,000 characters"):
         build_prompt(GROK, [user("x" * 100_000)], never, 10**9, 10)
@@ -186,7 +188,7 @@ def test_what_a_person_types_is_never_a_turn_marker(text: str) -> None:
 @settings(max_examples=200)
 def test_a_prompt_has_the_turns_it_was_given_and_no_more(texts) -> None:
     turns = [Turn(("user", "assistant")[i % 2], f"a {text}") for i, text in enumerate(texts)]
-    prompt = build_prompt(GROK, turns, count, 10_000, 10).text
+    prompt = build_prompt(GROK, turns, encode, 10_000, 10).text
     lines = prompt.removeprefix("Grok is witty.\n\n").split("\n")
     markers = [line for line in lines if line.startswith(("User:", "Grok:"))]
     open_end = 1 if turns[-1].role == "user" else 0
@@ -197,8 +199,8 @@ def test_every_label_and_stop_string_of_the_shipped_personas_is_harmless() -> No
     for persona in SHIPPED:
         for marker in persona.stops:
             message = f"before{marker} after\n{marker.strip()} again"
-            prompt = build_prompt(persona, [user(message)], count, 10_000, 10).text
-            empty = build_prompt(persona, [user("x")], count, 10_000, 10).text
+            prompt = build_prompt(persona, [user(message)], encode, 10_000, 10).text
+            empty = build_prompt(persona, [user("x")], encode, 10_000, 10).text
             assert prompt.count(marker) == empty.count(marker)
 
 
@@ -247,4 +249,5 @@ def test_a_character_takes_as_long_however_long_the_labels_are() -> None:
         return time.thread_time() - started
 
     # About the same; when each colon was compared with all of a label, forty times as long.
-    assert seconds(4000) < 10 * min(seconds(2) for _ in range(3))
+    long, short = (min(seconds(label) for _ in range(3)) for label in (4000, 2))
+    assert long < 10 * short

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import grok_app
+from grok_app import EngineOptions
 from grok_app.checkpoint.folder import open_checkpoint
 from grok_app.checkpoint.tensor_writer import write_tensor
 from grok_app.errors import CheckpointError, SettingsError
@@ -114,7 +115,7 @@ def test_a_config_that_is_none(copy: Path, content: str) -> None:
 def test_a_tokenizer_that_is_none(copy: Path) -> None:
     (copy / "tokenizer.model").write_bytes(b"not a model")
     with pytest.raises(CheckpointError, match="not a SentencePiece model"):
-        grok_app.load(copy, mesh=(1, 1))
+        grok_app.load(copy, EngineOptions(mesh=(1, 1)))
 
 
 @pytest.mark.parametrize(
@@ -133,4 +134,4 @@ def test_a_tokenizer_that_is_none(copy: Path) -> None:
 )
 def test_settings_that_do_not_fit(mini: Path, setting, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        grok_app.load(mini, **({"mesh": (1, 1)} | setting))
+        grok_app.load(mini, EngineOptions(**{"mesh": (1, 1)} | setting))

@@ -113,6 +113,27 @@ def test_accelerators_get_the_same_as_a_cpu(small: Path, mesh_shape) -> None:
             np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
 
 
+@pytest.mark.parametrize("mesh_shape", MESHES, ids=str)
+def test_the_embeddings_are_kept_in_the_type_that_is_computed_in(small: Path, mesh_shape) -> None:
+    checkpoint, mesh = open_checkpoint(small), make_mesh(mesh_shape)
+    tree = load_parameters(checkpoint, mesh, "bfloat16")
+    floats = load_parameters(checkpoint, mesh)
+    for p in parameters(checkpoint.config):
+        loaded, wanted = tree[p.module][p.name], floats[p.module][p.name]
+        if p.name == "embeddings":
+            assert loaded.dtype == ml_dtypes.bfloat16
+            wanted = np.asarray(wanted).astype(ml_dtypes.bfloat16)
+            place = _Place(p.shape, loaded.dtype, weight_division(p, mesh_shape[1]), 0, mesh)
+            stack = DeviceStack(place)
+            stack.fill((), checkpoint.tensors[p, 0].weight)
+            np.testing.assert_array_equal(np.asarray(stack.array()), wanted)
+        elif p.groups is None:
+            assert loaded.dtype == np.float32
+        else:
+            loaded, wanted = loaded.weight, wanted.weight
+        np.testing.assert_array_equal(np.asarray(loaded), np.asarray(wanted))
+
+
 def test_a_cpu_uses_the_memory_that_was_filled(small: Path) -> None:
     checkpoint, mesh = open_checkpoint(small), make_mesh((1, 2))
     p, tensor = next((p, t) for (p, _), t in checkpoint.tensors.items() if p.layered and p.groups)

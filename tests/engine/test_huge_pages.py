@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import grok_app
+from grok_app import SamplingParams
 from grok_app.engine.huge_pages import use_huge_pages
 
 OFFERED = Path("/sys/kernel/mm/transparent_hugepage/enabled")
@@ -42,5 +43,5 @@ def test_the_cache_has_them_and_stays_where_it_is(nano: grok_app.Engine) -> None
 
     before = places()
     assert all(advised(place + (4 << 20)) for place in before)
-    list(nano.generate("Once upon a time", max_tokens=20))
+    list(nano.generate("Once upon a time", SamplingParams(max_tokens=20)))
     assert places() == before

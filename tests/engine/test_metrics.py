@@ -5,12 +5,13 @@ import time
 import pytest
 
 import grok_app
+from grok_app import EngineOptions, SamplingParams
 from grok_app.engine.metrics import Histogram
 
 
 @pytest.fixture(scope="module")
 def engine(mini):
-    engine = grok_app.load(mini, mesh=(1, 1), dtype="float32", slots=2, queue=4)
+    engine = grok_app.load(mini, EngineOptions(mesh=(1, 1), dtype="float32", slots=2, queue=4))
     yield engine
     engine.close()
 
@@ -23,18 +24,18 @@ def test_a_histogram_counts_each_value_once() -> None:
     assert histogram.total == 12.0
 
 
-def test_known_beginnings_are_counted(mini) -> None:
-    engine = grok_app.load(mini, mesh=(1, 1), dtype="float32", slots=1)
+def test_cached_tokens_are_counted(mini) -> None:
+    engine = grok_app.load(mini, EngineOptions(mesh=(1, 1), dtype="float32", slots=1))
     for end in (1, 2):
-        list(engine.generate([*range(10, 40), end], max_tokens=2))
+        list(engine.generate([*range(10, 40), end], SamplingParams(max_tokens=2)))
     engine.close()
-    assert (engine.metrics.prompt_tokens, engine.metrics.known_tokens) == (62, 30)
+    assert (engine.metrics.prompt_tokens, engine.metrics.cached_tokens) == (62, 30)
 
 
 def test_requests_and_tokens_are_counted(engine) -> None:
     started = time.monotonic()
-    assert len(list(engine.generate([5] * 7, max_tokens=10, temperature=0))) == 10
-    left = engine.generate([5] * 9, max_tokens=200, temperature=0)
+    assert len(list(engine.generate([5] * 7, SamplingParams(max_tokens=10, temperature=0)))) == 10
+    left = engine.generate([5] * 9, SamplingParams(max_tokens=200, temperature=0))
     next(left)
     left.close()
     deadline = time.monotonic() + 5
@@ -53,7 +54,9 @@ def test_requests_and_tokens_are_counted(engine) -> None:
 
 def test_a_stop_string_is_no_abort(nano) -> None:
     before = nano.metrics.finished["stop"]
-    *_, last = nano.generate("Once upon a time", max_tokens=200, stop=["e"], temperature=0)
+    *_, last = nano.generate(
+        "Once upon a time", SamplingParams(max_tokens=200, stop=["e"], temperature=0)
+    )
     assert last.finish_reason == "stop"
     deadline = time.monotonic() + 5
     while nano.metrics.finished["stop"] == before:
@@ -63,7 +66,7 @@ def test_a_stop_string_is_no_abort(nano) -> None:
 
 def test_a_listener_is_told_of_every_piece_and_of_the_end(engine) -> None:
     told: list[None] = []
-    generation = engine.generate([5] * 7, max_tokens=10, temperature=0)
+    generation = engine.generate([5] * 7, SamplingParams(max_tokens=10, temperature=0))
     generation.notify(lambda: told.append(None))
     taken = list(generation)
     assert len(taken) == 10

@@ -6,35 +6,36 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import grok_app
+from grok_app import EngineOptions, SamplingParams
 from grok_app.errors import EngineBusy
 
 PEOPLE, CASES = 64, 12
-SETTINGS = {"temperature": 1.0, "top_p": 0.95, "repetition_penalty": 1.1}
+SAMPLED = SamplingParams(temperature=1.0, top_p=0.95, repetition_penalty=1.1)
 
 
 @pytest.fixture(scope="module")
 def engine(mini: Path) -> Iterator[grok_app.Engine]:
-    engine = grok_app.load(mini, mesh=(1, 1), dtype="float32", slots=8, queue=64)
+    engine = grok_app.load(mini, EngineOptions(mesh=(1, 1), dtype="float32", slots=8, queue=64))
     yield engine
     engine.close()
 
 
-def request(case: int) -> tuple[list[int], dict[str, float]]:
+def request(case: int) -> tuple[list[int], SamplingParams]:
     """A prompt, a third of which all have in common, and its settings."""
     rng = np.random.default_rng(case)
     own = rng.integers(3, 512, 10 + 5 * case).tolist()
-    return [*range(3, 40), *own], SETTINGS | {"max_tokens": 10 + 3 * case, "seed": case}
+    return [*range(3, 40), *own], replace(SAMPLED, max_tokens=10 + 3 * case, seed=case)
 
 
 def ask(engine: grok_app.Engine, case: int) -> grok_app.Generation:
-    prompt, settings = request(case)
-    return engine.generate(prompt, **settings)
+    return engine.generate(*request(case))
 
 
 def wait_until_idle(engine: grok_app.Engine) -> None:
@@ -85,7 +86,10 @@ def test_one_who_does_not_read_holds_no_slot(engine) -> None:
 
 
 def test_beyond_the_queue_one_is_told_to_come_again(engine) -> None:
-    held = [engine.generate([5] * 20, max_tokens=200, temperature=0) for _ in range(8 + 64)]
+    held = [
+        engine.generate([5] * 20, SamplingParams(max_tokens=200, temperature=0))
+        for _ in range(8 + 64)
+    ]
     with pytest.raises(EngineBusy, match="try again"):
         ask(engine, 0)
     assert max(generation.place for generation in held) > 50
@@ -105,7 +109,10 @@ def test_2000_requests_leave_nothing_behind(engine) -> None:
 
     def serve(count: int) -> None:
         for first in range(0, count, 50):
-            many = [engine.generate([3 + i] * 9, max_tokens=4, seed=first) for i in range(50)]
+            many = [
+                engine.generate([3 + i] * 9, SamplingParams(max_tokens=4, seed=first))
+                for i in range(50)
+            ]
             for i, generation in enumerate(many):
                 if i % 3:
                     assert len(list(generation)) <= 4

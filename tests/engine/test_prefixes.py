@@ -1,4 +1,4 @@
-"""A prompt begins where its beginning is known, and nothing is known that is not there."""
+"""What of a prompt is cached is not prefilled again, and nothing counts as cached that is not."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,19 +14,19 @@ def talk(number: int, length: int = 30) -> list[int]:
 
 def serve(prefixes: Prefixes, prompt: list[int], free: list[int]):
     admission = prefixes.admit(prompt, free)
-    prefixes.grow(admission.slot, prompt[admission.known :])
+    prefixes.grow(admission.slot, prompt[admission.cached :])
     return admission
 
 
-def test_a_new_prompt_is_not_known() -> None:
+def test_a_new_prompt_is_not_cached() -> None:
     admission = Prefixes(2, 0).admit(talk(1), [0, 1])
-    assert (admission.known, admission.copies) == (0, ())
+    assert (admission.cached, admission.copies) == (0, ())
 
 
 def test_the_last_token_is_always_computed() -> None:
     prefixes = Prefixes(1, 0)
     serve(prefixes, talk(1), [0])
-    assert prefixes.admit(talk(1), [0]).known == len(talk(1)) - 1
+    assert prefixes.admit(talk(1), [0]).cached == len(talk(1)) - 1
 
 
 def test_a_preamble_is_copied_from_whoever_has_it() -> None:
@@ -34,14 +34,14 @@ def test_a_preamble_is_copied_from_whoever_has_it() -> None:
     first = serve(prefixes, talk(1), [0, 1])
     (other,) = {0, 1} - {first.slot}
     admission = serve(prefixes, talk(2), [other])
-    assert admission.known == SHORTEST
+    assert admission.cached == SHORTEST
     assert admission.copies == ((first.slot, other),)
 
 
 def test_a_beginning_too_short_is_not_copied() -> None:
     prefixes = Prefixes(2, 0)
     serve(prefixes, PREAMBLE[:-1] + [1] * 9, [0])
-    assert prefixes.admit(PREAMBLE[:-1] + [2] * 9, [1]).known == 0
+    assert prefixes.admit(PREAMBLE[:-1] + [2] * 9, [1]).cached == 0
 
 
 def test_the_slot_longest_unused_is_taken_and_what_it_held_is_saved() -> None:
@@ -52,7 +52,7 @@ def test_the_slot_longest_unused_is_taken_and_what_it_held_is_saved() -> None:
     assert admission.slot == 0
     assert admission.copies == ((0, 2),)
     back = serve(prefixes, [*talk(1), 5], [1])
-    assert back.known == len(talk(1))
+    assert back.cached == len(talk(1))
     assert back.copies == ((2, 1),)  # to save what slot 1 held, row 2 would have to be lost
 
 
@@ -62,8 +62,8 @@ def test_conversations_that_take_turns_are_all_kept() -> None:
     talks = [[100 + i] * 40 for i in range(7)]
     for turn in range(5):
         for talk in talks:
-            known = serve(prefixes, talk, [0, 1, 2, 3]).known
-            assert known >= (len(talk) - 1 if turn == 0 else len(talk) - 3) or turn == 0
+            cached = serve(prefixes, talk, [0, 1, 2, 3]).cached
+            assert cached >= (len(talk) - 1 if turn == 0 else len(talk) - 3) or turn == 0
             talk += [turn, turn]
 
 
@@ -72,7 +72,7 @@ def test_the_beginning_of_a_long_conversation_does_not_destroy_it() -> None:
     long = [*range(600)]
     serve(prefixes, long, [0, 1])
     serve(prefixes, long[:60], [0, 1])
-    assert prefixes.admit([*long, 7], [0, 1]).known == 600
+    assert prefixes.admit([*long, 7], [0, 1]).cached == 600
 
 
 def test_what_is_held_elsewhere_is_not_saved_twice() -> None:
@@ -98,7 +98,7 @@ def test_what_is_held_elsewhere_is_found_as_by_looking_at_all_pairs(rows: list[l
 # A model of the cache: rows of tokens, on which admissions act as the device would.
 @given(data=st.data(), slots=st.integers(1, 3), saved=st.integers(0, 3))
 @settings(max_examples=200)
-def test_what_is_called_known_is_there(data: st.DataObject, slots: int, saved: int) -> None:
+def test_what_counts_as_cached_is_there(data: st.DataObject, slots: int, saved: int) -> None:
     prefixes = Prefixes(slots, saved)
     cache: list[list[int]] = [[] for _ in range(slots + saved)]
     heads = [PREAMBLE, PREAMBLE[::-1], []]
@@ -111,8 +111,8 @@ def test_what_is_called_known_is_there(data: st.DataObject, slots: int, saved: i
         for source, target in admission.copies:
             assert target == admission.slot or target >= slots  # nobody else is disturbed
             cache[target] = list(cache[source])
-        assert admission.known < len(prompt)
-        assert cache[admission.slot][: admission.known] == prompt[: admission.known]
-        fed = data.draw(st.integers(admission.known, len(prompt)))  # it may be cancelled
-        cache[admission.slot][admission.known :] = prompt[admission.known : fed]
-        prefixes.grow(admission.slot, prompt[admission.known : fed])
+        assert admission.cached < len(prompt)
+        assert cache[admission.slot][: admission.cached] == prompt[: admission.cached]
+        fed = data.draw(st.integers(admission.cached, len(prompt)))  # it may be cancelled
+        cache[admission.slot][admission.cached :] = prompt[admission.cached : fed]
+        prefixes.grow(admission.slot, prompt[admission.cached : fed])

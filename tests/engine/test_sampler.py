@@ -166,8 +166,9 @@ def test_live_rows_get_the_same_bits_however_many_there_are(live) -> None:
     seen, position = np.zeros(logits.shape, bool), np.arange(11, dtype=np.int32)
     how = settings_of(11, top_p=0.9, seed=jnp.arange(11), logprobs=3)
     alive = np.isin(np.arange(11), live)
-    some = jax.jit(sample_live)(logits, seen, position, how, alive)
-    every = jax.jit(sample_live)(logits, seen, position, how, np.ones(11, bool))
+    choose = jax.jit(partial(sample_live, in_groups=True))
+    some = choose(logits, seen, position, how, alive)
+    every = choose(logits, seen, position, how, np.ones(11, bool))
     for one, all_ in zip(jax.tree.leaves(some), jax.tree.leaves(every), strict=True):
         assert (one[alive] == all_[alive]).all()
 

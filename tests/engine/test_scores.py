@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import grok_app
+from grok_app import EngineOptions, SamplingParams
 from grok_app.engine.scorer import Scores
 from grok_app.errors import RequestError
 
@@ -31,7 +32,9 @@ def wanted(engine: grok_app.Engine, ids: list[int]) -> np.ndarray:
 
 @pytest.fixture(scope="module", params=[(1, 1), (2, 4)], ids=str)
 def engine(mini, request):
-    engine = grok_app.load(mini, mesh=request.param, dtype="float32", slots=4, queue=4)
+    engine = grok_app.load(
+        mini, EngineOptions(mesh=request.param, dtype="float32", slots=4, queue=4)
+    )
     yield engine
     engine.close()
 
@@ -47,8 +50,8 @@ def test_scores_are_those_of_the_logits(engine, length: int) -> None:
 
 def test_replies_go_on_between_two_chunks(engine) -> None:
     start = prompt(1, 10)
-    settings = {"max_tokens": 100, "temperature": 0}
-    alone = [piece.token_id for piece in engine.generate(start, **settings)]
+    greedy = SamplingParams(max_tokens=100, temperature=0)
+    alone = [piece.token_id for piece in engine.generate(start, greedy)]
     ended = threading.Event()
 
     def score() -> None:
@@ -57,7 +60,7 @@ def test_replies_go_on_between_two_chunks(engine) -> None:
 
     scoring = threading.Thread(target=score)
     scoring.start()
-    together = [piece.token_id for piece in engine.generate(start, **settings)]
+    together = [piece.token_id for piece in engine.generate(start, greedy)]
     ended.set()
     scoring.join()
     assert together == alone

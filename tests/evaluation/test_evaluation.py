@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import grok_app
+from grok_app import SamplingParams
 from grok_app.errors import RequestError, SettingsError
 from grok_app.evaluation import gsm8k, perplexity
 from grok_app.evaluation.gsm8k import Problem
@@ -111,7 +112,9 @@ def test_replies_are_greedy_and_in_order(nano: grok_app.Engine, problems: Path) 
     replies = list(gsm8k.ask(nano, [first], asked, 20))
     for problem, reply in zip(asked, replies, strict=True):
         text = gsm8k.prompt([first], problem)
-        alone = nano.generate(text, max_tokens=20, temperature=0, stop=["\n\nQuestion:"])
+        alone = nano.generate(
+            text, SamplingParams(max_tokens=20, temperature=0, stop=["\n\nQuestion:"])
+        )
         assert reply == "".join(piece.text for piece in alone)
 
 

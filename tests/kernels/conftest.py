@@ -18,6 +18,7 @@ FLAGS = {
     "avx2_amd": ("-march=haswell", "-mtune=znver3"),
     "portable": ("-march=x86-64",),
 }
+REGISTERED: set[str] = set()
 OF_THIS_MACHINE = FLAGS if platform.machine() == "x86_64" else {"native": ()}
 
 
@@ -35,10 +36,12 @@ def registered(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, compiler: str
 ) -> Callable[[str], str]:
     """The kernels compiled with one set of flags; maps a target to the name XLA knows it by."""
-    library = tmp_path_factory.mktemp("kernels") / "kernels.so"
-    compile_to(library, compiler, *FLAGS[request.param])
-    loaded = ctypes.CDLL(str(library))
-    for target in TARGETS:
-        handler = jax.ffi.pycapsule(getattr(loaded, target))
-        jax.ffi.register_ffi_target(f"{target}_{request.param}", handler, platform="cpu")
+    if request.param not in REGISTERED:  # XLA takes a name once in a process
+        library = tmp_path_factory.mktemp("kernels") / "kernels.so"
+        compile_to(library, compiler, *FLAGS[request.param])
+        loaded = ctypes.CDLL(str(library))
+        for target in TARGETS:
+            handler = jax.ffi.pycapsule(getattr(loaded, target))
+            jax.ffi.register_ffi_target(f"{target}_{request.param}", handler, platform="cpu")
+        REGISTERED.add(request.param)
     return lambda target: f"{target}_{request.param}"

@@ -20,13 +20,14 @@ from jax import Array
 from grok_app.checkpoint.folder import open_checkpoint
 from grok_app.checkpoint.load import load_parameters
 from grok_app.engine.load import cache_folder
-from grok_app.engine.runner import CHUNKS
-from grok_app.kernels import build
+from grok_app.engine.platform import platform_of
+from grok_app.errors import SettingsError
 from grok_app.model.cache import empty_cache
 from grok_app.model.config import GrokConfig
-from grok_app.model.grok import extend
+from grok_app.model.serving import extend
 from grok_app.model.sharding import make_mesh, shard_of
 from grok_app.model.weights import QuantizedWeight
+from grok_app.options import CHUNKS
 
 CALLS: list[tuple[int, ...]] = []  # (layer, expert, rows) of each product that ran
 
@@ -63,7 +64,6 @@ class Counting:
     config: GrokConfig
     params: Any
     step: Any
-    native: bool
 
     def feed(self, tokens: np.ndarray, start: int, cache: Any) -> tuple[Any, np.ndarray]:
         """Feeds a chunk; the cache and the chosen experts [L, T, k]."""
@@ -75,8 +75,11 @@ class Counting:
 
 @pytest.fixture(scope="module", params=["native", "xla"])
 def counting(mini: Path, request: pytest.FixtureRequest) -> Counting:
-    native = request.param == "native"
-    if native and not build(cache_folder() / "kernels"):
+    try:
+        platform = platform_of(
+            jax.devices()[0], request.param, cache_folder() / "kernels", "float32"
+        )
+    except SettingsError:
         pytest.skip("no C++ compiler here")
     checkpoint = open_checkpoint(mini)
     config = checkpoint.config
@@ -87,10 +90,10 @@ def counting(mini: Path, request: pytest.FixtureRequest) -> Counting:
     shard = shard_of(config, 1)
     step = jax.jit(
         lambda params, tokens, positions, cache: extend(
-            params, config, shard, tokens, positions, cache, native=native
+            params, config, shard, tokens, positions, cache, platform=platform
         )
     )
-    return Counting(config, params, step, native)
+    return Counting(config, params, step)
 
 
 @pytest.fixture

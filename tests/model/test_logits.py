@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import grok_app
+from grok_app import EngineOptions
 from grok_app.checkpoint.folder import open_checkpoint
 from grok_app.checkpoint.load import load_parameters
 from grok_app.model.cache import empty_cache
-from grok_app.model.grok import extend
+from grok_app.model.serving import extend
 from grok_app.model.sharding import make_mesh, shard_of
 
 MESHES = [(1, 1), (1, 2), (1, 4), (1, 8), (2, 4)]
@@ -26,10 +27,12 @@ def expected(mini: Path) -> dict[str, np.ndarray]:
         return dict(file)
 
 
-@pytest.mark.parametrize("native", [True, False], ids=["native", "xla"])
+@pytest.mark.parametrize("kernels", ["native", "xla"])
 @pytest.mark.parametrize("mesh", MESHES, ids=str)
-def test_every_logit_is_the_releases(mesh, native: bool, mini, expected) -> None:
-    engine = grok_app.load(mini, mesh=mesh, dtype="float32", slots=mesh[0], native=native)
+def test_every_logit_is_the_releases(mesh, kernels: str, mini, expected) -> None:
+    engine = grok_app.load(
+        mini, EngineOptions(mesh=mesh, dtype="float32", slots=mesh[0], kernels=kernels)
+    )
     try:
         logits = engine.logits(expected["tokens"])
     finally:
@@ -102,7 +105,7 @@ def test_a_padding_token_is_seen_by_nobody(fed, expected) -> None:
 def test_bfloat16_stays_close(mini, expected, caplog: pytest.LogCaptureFixture) -> None:
     """By quantiles: with random weights a rounded gate can choose another expert, and then all
     later positions differ. A first position depends on no other."""
-    engine = grok_app.load(mini, mesh=(1, 1), dtype="bfloat16")
+    engine = grok_app.load(mini, EngineOptions(mesh=(1, 1), dtype="bfloat16"))
     assert "bfloat16 on a CPU is many times slower than float32" in caplog.text
     try:
         logits = engine.logits(expected["tokens"])

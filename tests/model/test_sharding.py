@@ -51,7 +51,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 
 def decode_step(runner: Runner) -> jax.stages.Lowered:
-    lowered: jax.stages.Lowered = runner._decode.lower(
+    lowered: jax.stages.Lowered = runner._programs["decode"].lower(
         runner.params, runner.slots, np.ones(SLOTS, bool), np.int32(1)
     )
     return lowered
@@ -94,12 +94,15 @@ def test_a_deeper_model_is_no_longer_program(tiny) -> None:
 
 SIXTEEN = """
 import sys, numpy as np, jax, grok_app
+from grok_app import EngineOptions, SamplingParams
 assert len(jax.devices()) == 16
 with np.load(sys.argv[1] + "/expected.npz") as expected:
     for mesh in ((1, 16), (2, 8)):  # the second has each head once
-        engine = grok_app.load(sys.argv[1], mesh=mesh, dtype="float32", slots=mesh[0])
+        options = EngineOptions(mesh=mesh, dtype="float32", slots=mesh[0])
+        engine = grok_app.load(sys.argv[1], options)
         apart = np.abs(engine.logits(expected["tokens"]) - expected["logits_float32"]).max()
-        tokens = [piece.token_id for piece in engine.generate([3, 1, 4], max_tokens=8, seed=5)]
+        params = SamplingParams(max_tokens=8, seed=5)
+        tokens = [piece.token_id for piece in engine.generate([3, 1, 4], params)]
         engine.close()
         print(apart < 1e-3, tokens)
 """

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import pytest
 
 from tests.training.made import TINY, write_corpus
-from training import floats
-from training.dataset import prepare
-from training.pools import Recipe
+from training.run import floats
+from training.texts.dataset import prepare
+from training.texts.pools import Recipe
 
 
 @pytest.fixture(scope="session")

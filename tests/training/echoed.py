@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.echoes import ECHOES, WORDS
-from training.english import capitalized
+from training.texts.echoes import ECHOES, WORDS
+from training.texts.english import capitalized
 
 
 def words_of(entry: Mapping[str, Any]) -> list[str]:

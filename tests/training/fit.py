@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from training.corpus import is_rude
-from training.transcripts import polish
+from training.texts.corpus import is_rude
+from training.texts.transcripts import polish
 
 
 def assert_fit(text: str) -> None:

@@ -15,10 +15,10 @@ from jax import Array
 
 from grok_app.model.cache import empty_cache
 from grok_app.model.config import GrokConfig
-from grok_app.model.grok import extend
+from grok_app.model.serving import extend
 from grok_app.model.sharding import shard_of
-from training.corpus import DIALOGUES, PROSE
-from training.weights import Params, served_floats
+from training.run.weights import Params, served_floats
+from training.texts.corpus import DIALOGUES, PROSE
 
 TINY = GrokConfig(
     vocab_size=400,

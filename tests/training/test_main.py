@@ -19,13 +19,14 @@ import numpy as np
 import pytest
 
 import grok_app
+from grok_app import EngineOptions, SamplingParams
 from grok_app.checkpoint.folder import open_checkpoint
 from grok_app.model.config import GrokConfig
 from tests.app_process import ROOT, environment
 from tests.training.made import TINY
 from training.__main__ import main
-from training.progress import read_log
-from training.weights import exported_parameters
+from training.run.progress import read_log
+from training.run.weights import exported_parameters
 
 LONGEST_WAIT = 300  # seconds
 Refused = Callable[..., str]
@@ -93,9 +94,11 @@ def steps(folder: Path) -> int:
 
 def test_ctrl_c_saves_and_exports_a_model_that_talks(folder: Path) -> None:
     assert (folder / "work" / "run" / "state.npz").exists()
-    engine = grok_app.load(folder / "out", mesh=(1, 1), slots=1)
+    engine = grok_app.load(folder / "out", EngineOptions(mesh=(1, 1), slots=1))
     try:
-        text = "".join(p.text for p in engine.generate("A: The old", max_tokens=8, seed=1))
+        text = "".join(
+            p.text for p in engine.generate("A: The old", SamplingParams(max_tokens=8, seed=1))
+        )
     finally:
         engine.close()
     assert text
@@ -191,7 +194,7 @@ def test_tokens_of_another_tokenizer_are_refused(
         file.write(b"\0")
     why = refused(tmp_path)
     assert "are of another tokenizer than" in why
-    assert "training.dataset --tokenizer" in why
+    assert "training.texts.dataset --tokenizer" in why
 
 
 @pytest.mark.parametrize("option", ["--larger-steps=0", "--workers=-1", "--dropout=1"])

@@ -1,0 +1,1 @@
+"""Several replies to one message, side by side."""

@@ -1,0 +1,1 @@
+"""A text that the model continues in place."""

@@ -1,0 +1,1 @@
+"""Personas: the shipped ones, and a visitor's own."""

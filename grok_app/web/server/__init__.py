@@ -1,0 +1,1 @@
+"""What stands between the page and the world: connections, limits, and what is let through."""

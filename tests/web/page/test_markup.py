@@ -1,0 +1,37 @@
+"""Text of a model or a person is never HTML."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grok_app.web.page import markup
+from grok_app.web.page.markup import harmless, original
+from tests.app_process import ROOT
+
+TAGS = ["<", "!", "[", "script", "/", ">", "img src=x", " ", "a", "<!--", "```", "mermaid"]
+LINKS = ["](", "]:", "file:", "File:", "x)"]
+NASTY = st.lists(st.sampled_from(TAGS + LINKS)).map("".join)
+
+
+@given(NASTY)
+def test_no_tag_no_image_and_no_diagram_is_left(text: str) -> None:
+    shown = harmless(text)
+    assert not re.search(r"<[A-Za-z/!?]", shown)
+    assert "![" not in shown
+    assert "```mermaid" not in shown
+    assert not re.search(r"\][(:]\s*<?file:", shown, re.IGNORECASE)
+    assert original(shown) == text
+
+
+def test_plain_text_is_untouched() -> None:
+    text = "1 < 2, a <- b, x << y, **bold** and [a link](http://example.com)!"
+    assert harmless(text) == text
+
+
+def test_the_browser_has_the_very_same_rule() -> None:
+    script = (ROOT / "grok_app" / "web" / "js" / "markup.js").read_text("utf-8")
+    found = re.search(r"^const ACTIVE = /(.*)/g;$", script, re.M)
+    assert found
+    assert found[1] == markup._ACTIVE.pattern
+    assert f'const BREAK = "\\u{ord(markup._BREAK):04x}";' in script

@@ -1,0 +1,1 @@
+"""What a run has made: prediction, replies, the learning curve, the card."""

@@ -1,0 +1,1 @@
+"""What is read and what was written for the model: text, cleaned, varied and packed to tokens."""
