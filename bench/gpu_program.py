@@ -19,18 +19,19 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from bench.gpu.devices import KINDS, Gpus, NoCompiler, described
+from bench.gpu.devices import Gpus, NoCompiler, described
 from bench.gpu.hlo import Program, read
 from bench.gpu.kernels import kernel_bytes
 from bench.gpu.programs import DTYPE, Compiled, Engine
-from bench.gpu.step import Step, floor_bytes, rounds_of
+from bench.gpu.step import rounds_of
 from bench.gpu.work import Told, layer, whole
+from grok_app.checkpoint.machine import KINDS
+from grok_app.checkpoint.speed import LAUNCH, WAIT, Step, floor_bytes
 from grok_app.model.config import GROK_1
 from grok_app.options import LONG_CHUNKS
 
 PEOPLE = (1, 8, 32)
 CONTEXT = GROK_1.sequence_len
-LAUNCH, WAIT = 3e-6, 12e-6  # seconds, assumed: of a kernel's launch, of a wait of the host
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,9 @@ def test_a_mesh_that_does_not_fit_the_machine_is_told() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no such limit here")
-def test_too_little_address_space_is_told() -> None:
-    command = f"ulimit -v 1000000; exec {shlex.quote(sys.executable)} app.py --port {free_port()}"
+@pytest.mark.parametrize("program", ["app.py", "-m grok_app verify assets/nano"])
+def test_too_little_address_space_is_told(program: str) -> None:
+    command = f"ulimit -v 1000000; exec {shlex.quote(sys.executable)} {program}"
     assert "may take 1.0 GiB of address space" in told(["bash", "-c", command])
 
 

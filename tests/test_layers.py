@@ -43,7 +43,7 @@ MAY_IMPORT = {
         "evaluation",
         "__init__",
     },
-    "__main__": {"cli"},
+    "__main__": {"errors", "address_space", "cli"},
 }
 
 # Which parts alone may import these; nothing else of the project does.

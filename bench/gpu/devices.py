@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +11,9 @@ import numpy as np
 from jax.experimental import topologies
 from jax.sharding import Mesh
 
+from grok_app.checkpoint.machine import KINDS
 from grok_app.model.sharding import DATA, MODEL
 
-KINDS = ("h100", "h200", "a100")
 _DESCRIPTIONS = Path(__file__).with_name("descriptions")  # in the form of XLA's GpuTargetConfig
 
 
@@ -31,7 +30,7 @@ class Gpus:
 
 
 def described(kind: str, devices: int) -> Gpus:
-    """So many GPUs of one of `KINDS`; none is needed, nor a driver.
+    """So many GPUs of one of `machine.KINDS`; none is needed, nor a driver.
 
     Raises:
         NoCompiler: a package is missing; the message says which.
@@ -51,7 +50,5 @@ def described(kind: str, devices: int) -> Gpus:
             "compiling for GPUs needs the packages of requirements-gpu-program.txt: "
             "make gpu-program installs them beside the others and runs this"
         ) from error
-    found = re.search(r"memory_bandwidth: (\d+)", description)
-    assert found
-    shape = (1, devices)
-    return Gpus(Mesh(np.array(topology.devices).reshape(shape), (DATA, MODEL)), float(found[1]))
+    mesh = Mesh(np.array(topology.devices).reshape(1, devices), (DATA, MODEL))
+    return Gpus(mesh, KINDS[kind].bandwidth)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 from bench.gpu.hlo import Shape
-from bench.gpu.step import Step
+from grok_app.checkpoint.speed import Step
 from grok_app.kernels.gpu import KEYS
 from grok_app.model.config import GrokConfig
 

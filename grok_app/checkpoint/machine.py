@@ -12,6 +12,7 @@ from pathlib import Path
 import jax
 
 from grok_app.address_space import left_address_space
+from grok_app.checkpoint.devices import devices as all_devices
 from grok_app.errors import SettingsError
 
 
@@ -24,21 +25,36 @@ class Machine:
         memory: bytes of each, or its share where they share one memory.
         platform: "cpu", "gpu", "tpu"; "" where it is not known.
         name: what to call such a device.
+        bandwidth: bytes of its memory that each reads in a second; 0 where it is not known.
     """
 
     devices: int
     memory: int
     platform: str
     name: str
+    bandwidth: float = 0.0
+
+
+KINDS = {  # one device of each; names as JAX gives them, sizes as the driver tells them
+    "a100": Machine(1, 84974239744, "gpu", "NVIDIA A100-SXM4-80GB", 2.039e12),
+    "h100": Machine(1, 84929347584, "gpu", "NVIDIA H100 80GB HBM3", 3.352e12),
+    "h200": Machine(1, 150109880320, "gpu", "NVIDIA H200", 4.8e12),
+}
 
 
 def this_machine(devices: Sequence[jax.Device] | None = None) -> Machine:
-    """What these devices, or all there are, have free now; those of a CPU share its memory."""
-    devices = devices or jax.devices()
+    """What these devices, or all there are, have free now; those of a CPU share its memory.
+
+    Raises:
+        SettingsError: see `devices`.
+    """
+    devices = devices or all_devices()
     first = devices[0]
     mine = [device for device in devices if device.process_index == jax.process_index()]
     memory = min(filter(None, map(_free, mine)), default=0) or host_memory() // len(mine)
-    return Machine(len(devices), memory, first.platform, first.device_kind)
+    speeds = {kind.name: kind.bandwidth for kind in KINDS.values()}
+    speed = speeds.get(first.device_kind, 0.0)
+    return Machine(len(devices), memory, first.platform, first.device_kind, speed)
 
 
 def _free(device: jax.Device) -> int:

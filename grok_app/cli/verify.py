@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from grok_app.checkpoint.devices import overlooked_gpus
 from grok_app.checkpoint.folder import survey
 from grok_app.checkpoint.plan import gigabytes
 from grok_app.checkpoint.verify import read_digests, wrong_digests
@@ -41,6 +42,8 @@ def run(given: argparse.Namespace) -> int:
         print(f"note: {given.checkpoint} has no tokenizer.model: it can serve token ids only")
     if not (given.checkpoint / "config.json").is_file():
         print(f"note: {given.checkpoint} has no config.json: it is taken for Grok-1 itself")
+    if note := overlooked_gpus():
+        print(f"note: {note}")
     checkpoint = found.checkpoint
     read = "" if digests else " by their headers; contents were not read"
     held = f"{len(checkpoint.tensors)} files, {gigabytes(checkpoint.nbytes)}"

@@ -13,6 +13,7 @@ from pathlib import Path
 import jax
 from jax.sharding import Mesh
 
+from grok_app.checkpoint.devices import devices, overlooked_gpus
 from grok_app.checkpoint.fingerprint import fingerprint
 from grok_app.checkpoint.folder import open_checkpoint, read_config
 from grok_app.checkpoint.load import load_parameters
@@ -111,6 +112,8 @@ def _prepare(
         raise SettingsError("the model does not fit this machine: " + "; ".join(plan.reasons))
     tokenizer, made_of = _tokenizer(folder, config), fingerprint(checkpoint)
     on_processor = machine.platform == "cpu"
+    if on_processor and (note := overlooked_gpus()):
+        log.warning("%s", note)
     if on_processor and setup.dtype != default_dtype("cpu"):
         log.warning("%s on a CPU is many times slower than %s", setup.dtype, default_dtype("cpu"))
     _remember_compilations(cache_folder() / "xla")
@@ -125,14 +128,14 @@ def _prepare(
 
 def _mesh(config: GrokConfig, options: EngineOptions) -> Mesh:
     """The mesh that is asked for, or the one that suits the model."""
-    devices = len(jax.devices())
-    mesh = make_mesh(options.mesh or default_mesh_shape(config, devices))
+    many = len(devices())
+    mesh = make_mesh(options.mesh or default_mesh_shape(config, many))
     shard_of(config, mesh.shape["model"])
-    if jax.process_count() > 1 and mesh.size < devices:
+    if jax.process_count() > 1 and mesh.size < many:
         data, model = mesh.devices.shape
         raise SettingsError(
             f"mesh {data},{model} leaves devices idle; several processes must use all of theirs, "
-            f"{devices} together: give --mesh {devices // model},{model}, or each process fewer "
+            f"{many} together: give --mesh {many // model},{model}, or each process fewer "
             "devices"
         )
     return mesh

@@ -7,12 +7,16 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.gpu.devices import KINDS
+from grok_app.checkpoint.machine import KINDS
+from grok_app.checkpoint.plan import Setup
+from grok_app.checkpoint.speed import estimate
+from grok_app.model.config import GROK_1
 from tests.app_process import ROOT
 
 PACKAGES = Path(sys.prefix) / "gpu-program"
@@ -83,6 +87,17 @@ def test_the_floor_of_a_token_is_3_ms(rows: list[dict[str, Any]]) -> None:
     """84.5 GB over eight devices, as 64 x (2 experts and attention) and the table make them."""
     assert rows[0]["floor_bytes"] * 8 == pytest.approx(84.7e9, rel=0.005)
     assert all(row["bytes"] > row["floor_bytes"] for row in rows)
+
+
+@pytest.mark.slow
+def test_the_plan_estimates_what_the_program_shows(rows: list[dict[str, Any]]) -> None:
+    served = Setup((1, 8), 8, 8192, "bfloat16")
+    speed = estimate(GROK_1, served, replace(KINDS["h100"], devices=8))
+    assert speed is not None
+    decode = [row for row in rows if row["what"] == "decode"]
+    for people, each in ((1, speed.one), (8, speed.all / 8)):
+        slowest, fastest = [1e3 / row["ms"] for row in decode if row["people"] == people][::-1]
+        assert 0.98 * slowest <= each <= 1.02 * fastest
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,15 +21,16 @@ KEYS = [
     "workspace_bytes_per_device",
     "scored_texts",
     "reasons",
+    "estimate",
 ]
 
 
-def run(*arguments: str | Path, status: int = 0) -> str:
+def run(*arguments: str | Path, status: int = 0, **variables: str) -> str:
     """What a command prints."""
     ended = subprocess.run(
         [sys.executable, "-m", "grok_app", *map(str, arguments)],
         cwd=ROOT,
-        env=environment(),
+        env=environment(**variables),
         capture_output=True,
         text=True,
         check=False,
@@ -54,6 +56,35 @@ def test_plan_of_grok_1_as_json() -> None:
     assert plan["weights_bytes_total"] == pytest.approx(318.2e9, rel=0.01)
 
 
+def test_plan_estimates_the_speed_where_the_bandwidth_is_known() -> None:
+    eight = "plan", "grok-1", "--devices", "8"
+    shown = run(*eight, "--kind", "h100", "--context", "8192")
+    assert re.search(r"an estimate\n  for one person +15\d\n  for all slots +5\d\d\n", shown)
+    assert "3,352 GB/s a device, and 3 us for each of 1,078 launches" in shown
+    assert "gpt-fast 73 tokens/s" in shown
+    told = json.loads(run(*eight, "--memory", "80GiB", "--bandwidth", "3.352TB", "--json"))
+    assert told["estimate"]["one"] > 160  # nothing is known of launches there
+    assert "estimate" not in run(*eight, "--memory", "80GiB")
+    assert "an estimate" in run("plan", "assets/nano", "--bandwidth", "29GB")
+
+
+def test_a_gpu_that_jax_cannot_use_is_told(mini: Path, tmp_path: Path) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\n", "utf-8")
+    program.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    for arguments in (("verify", mini), ("plan", "assets/nano")):
+        assert 'pip install "jax[cuda12]>=0.10,<0.11"' in run(*arguments, **path)
+
+
+@pytest.mark.parametrize("platform", ["cuda", "nonsense"])
+def test_a_platform_that_is_not_there_is_a_sentence(platform: str) -> None:
+    shown = run("plan", "assets/nano", status=2, JAX_PLATFORMS=platform)
+    assert shown.splitlines()[-1].startswith(
+        f"error: JAX has no device with JAX_PLATFORMS={platform}:"
+    )
+
+
 def test_plan_that_does_not_fit() -> None:
     shown = run("plan", "grok-1", "--devices", "4", "--memory", "80GB", status=1)
     assert "on 8 such devices" in shown
@@ -74,7 +105,10 @@ def test_plan_of_a_folder_on_this_machine() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--devices", "8"], "belong together"),
+        (["--devices", "8"], "--devices 8 --kind h100"),
+        (["--kind", "h100"], "--devices 8 --kind h100"),
+        (["--devices", "8", "--kind", "h100", "--memory", "80GB"], "either --kind or --memory"),
+        (["--bandwidth", "fast"], "'fast' is no size"),
         (["--devices", "8", "--memory", "lots"], "80GiB"),
         (["--devices", "8", "--memory", "80"], "80GiB"),
         (["--slots", "0"], "from 1 to 256"),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bench.gpu.hlo import Shape
 from bench.gpu.kernels import kernel_bytes
-from bench.gpu.step import Step
+from grok_app.checkpoint.speed import Step
 from grok_app.kernels.gpu import KEYS
 from grok_app.model.config import GROK_1
 
