@@ -192,8 +192,9 @@ class Engine(Loop):
         takes the keys and values of one text, as `score` does, and for a chunk, with D the model's
         width, V its vocabulary, S the positions of the cache, and 4 bytes a number:
 
+        - log-probabilities: three times CHUNK x V (Grok-1: 201 MB), as `score` does; the lens, one
+          layer after the other, uses that memory again
         - hidden or lens: CHUNK x D a layer, and once more (Grok-1, all layers: 204 MB)
-        - lens: three times CHUNK x V (Grok-1: 201 MB), as the log-probabilities do
         - attention: CHUNK x S a head (Grok-1: 4.2 MB), and CHUNK x D a layer that has one of them
 
         Each choice of what, layers, heads and top is compiled when it is first used, in the
