@@ -33,6 +33,7 @@ from grok_app.model.config import GROK_1, GrokConfig
 from grok_app.model.parameters import parameters
 from grok_app.model.serving import extend
 from grok_app.model.sharding import shard_of
+from grok_app.model.watch import Notes
 from grok_app.model.weights import QuantizedWeight
 from grok_app.options import chunks_of
 
@@ -155,7 +156,7 @@ def matrix_rate(dtype: str) -> float:
     return 2 * size**3 / median_seconds(lambda: jax.block_until_ready(product(x)), 5)
 
 
-def _program(config: GrokConfig, dtype: str) -> Callable[..., tuple[Array, KVCache, Array]]:
+def _program(config: GrokConfig, dtype: str) -> Callable[..., tuple[Array, KVCache, Notes]]:
     platform = platform_of(jax.devices()[0], "auto", cache_folder() / "kernels", dtype)
 
     def step(params: Any, tokens: Array, positions: Array, cache: KVCache) -> Any:
@@ -180,8 +181,8 @@ def decode(
 
     def run() -> None:
         nonlocal cache
-        _, cache, experts = step(params, tokens, positions, cache)
-        chosen[:] = [jax.block_until_ready(experts)]
+        _, cache, seen = step(params, tokens, positions, cache)
+        chosen[:] = [jax.block_until_ready(seen["experts"])]
 
     seconds = median_seconds(run, 7) / config.num_layers
     distinct = float(np.mean([len(np.unique(layer)) for layer in np.asarray(chosen[0])]))

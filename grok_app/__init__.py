@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from grok_app.engine.generation import Generation, Piece
     from grok_app.engine.load import load
     from grok_app.engine.request import SamplingParams
+    from grok_app.engine.trace import Trace
 
 __version__ = "0.1.0"
 
@@ -47,6 +48,7 @@ __all__ = [
     "RequestError",
     "SamplingParams",
     "SettingsError",
+    "Trace",
     "UserError",
     "load",
 ]
@@ -56,6 +58,7 @@ _LAZY = {  # what needs JAX is imported when it is first used, so that settings 
     "Generation": "grok_app.engine.generation",
     "Piece": "grok_app.engine.generation",
     "SamplingParams": "grok_app.engine.request",
+    "Trace": "grok_app.engine.trace",
     "load": "grok_app.engine.load",
 }
 

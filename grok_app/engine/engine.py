@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 import jax
 import numpy as np
@@ -15,13 +15,18 @@ from grok_app.checkpoint.plan import MemoryPlan
 from grok_app.engine.channel import Leader
 from grok_app.engine.generation import Generation
 from grok_app.engine.loop import Loop
+from grok_app.engine.recording import record, watch_of
 from grok_app.engine.request import Request, SamplingParams
 from grok_app.engine.runner import Runner
 from grok_app.engine.scorer import CHUNK, Scorer, Scores
 from grok_app.engine.tokenizer import Tokenizer
+from grok_app.engine.trace import Trace
 from grok_app.errors import ContextExceeded, RequestError
 from grok_app.model import parameters
+from grok_app.model.watch import NOTHING, Watch
 from grok_app.sampling import SEEDS
+
+_SCORERS = 8  # compiled programs that are kept: for one text, for several, and for traces
 
 
 class Engine(Loop):
@@ -56,7 +61,7 @@ class Engine(Loop):
         self.context = runner.context
         self.scored_texts = plan.scored_texts
         self.device = _describe(runner)
-        self._scorers: dict[int, Scorer] = {}
+        self._scorers = lru_cache(_SCORERS)(partial(Scorer, runner))
         self._scorer_lock = threading.Lock()
         super().__init__(runner, queue, plan, leader)
 
@@ -128,7 +133,7 @@ class Engine(Loop):
             scorer = self._scorer_of(len(batch))
             cache = self._call(scorer.empty_cache)
             for start in range(0, max(map(len, batch)), CHUNK):
-                cache, chunk = self._call(partial(scorer.extend, cache, batch, start))
+                cache, chunk, _ = self._call(partial(scorer.extend, cache, batch, start))
                 part = logits[first : first + len(batch), start : start + CHUNK]
                 part[...] = np.asarray(chunk)[: part.shape[0], : part.shape[1]]
         return logits
@@ -169,8 +174,58 @@ class Engine(Loop):
         scorer = self._scorer_of(len(texts))
         cache = self._call(scorer.empty_cache)
         for start in range(0, max(map(len, checked)) - 1, CHUNK):
-            cache, scores = self._call(partial(scorer.score, cache, checked, start))
+            cache, scores, _ = self._call(partial(scorer.score, cache, checked, start))
             yield jax.tree.map(lambda array: np.asarray(array)[: len(texts)], scores)
+
+    def trace(
+        self,
+        text: str | Sequence[int],
+        what: str | Iterable[str] = ("experts", "gates"),
+        layers: Iterable[int] | None = None,
+        heads: Iterable[tuple[int, int]] | None = None,
+        top: int = 5,
+    ) -> Trace:
+        """What the model does with a text, of words or of token ids: see `Trace` for what it holds.
+
+        The text goes through the model a chunk of CHUNK tokens at a time, and others are served
+        between two chunks. Arrays of the whole text are on the host only. On each device a trace
+        takes the keys and values of one text, as `score` does, and for a chunk, with D the model's
+        width, V its vocabulary, S the positions of the cache, and 4 bytes a number:
+
+        - log-probabilities: three times CHUNK x V (Grok-1: 201 MB), as `score` does; the lens, one
+          layer after the other, uses that memory again
+        - hidden or lens: CHUNK x D a layer, and once more (Grok-1, all layers: 204 MB)
+        - attention: CHUNK x S a head (Grok-1: 4.2 MB), and CHUNK x D a layer that has one of them
+
+        Each choice of what, layers, heads and top is compiled when it is first used, in the
+        caller's thread; a few are kept.
+
+        Args:
+            what: some of "experts", "gates", "router_logits", "hidden", "lens", "attention"; with
+                none of them there are only log-probabilities.
+            layers: those that are looked at, ascending; None: all. Hidden states and the lens are
+                of the residual streams before each of them, and of the one after the last of them.
+            heads: (layer, head) of the attention to be seen, whatever `layers` says.
+            top: how many tokens of the lens.
+
+        Raises:
+            RequestError: a choice is not possible, the text is empty, too long, or has what is no
+                token, it takes too much memory, or several processes serve together.
+            EngineEnding: see `drain`.
+            EngineFailed: the engine serves no more.
+        """
+        watch = watch_of(self.config, what, layers, heads, top)
+        ids = self._check_text(self.encode(text))
+        self._check_open()
+        made = record(self._scorer_of(1, watch), ids, self._call)
+        name = self.tokenizer.text_of if self.tokenizer else "token_id:{}".format
+        return Trace(
+            np.array(ids, np.int32),
+            tuple(map(name, ids)),
+            layers=watch.layers_of(self.config),
+            heads=watch.heads,
+            **made,
+        )
 
     def _check_ids(self, ids: Sequence[int]) -> list[int]:
         if not len(ids):
@@ -201,13 +256,10 @@ class Engine(Loop):
             )
         return checked
 
-    def _scorer_of(self, texts: int) -> Scorer:
-        """The program for so many texts: there is one for a single text and one for several."""
-        rows = 1 if texts == 1 else self.scored_texts
-        with self._scorer_lock:
-            if rows not in self._scorers:
-                self._scorers[rows] = Scorer(self._runner, rows)
-            return self._scorers[rows]
+    def _scorer_of(self, texts: int, watch: Watch = NOTHING) -> Scorer:
+        """The programs for so many texts: there are some for a single text and for several."""
+        with self._scorer_lock:  # so that two callers do not compile the same
+            return self._scorers(1 if texts == 1 else self.scored_texts, watch)
 
 
 def _describe(runner: Runner) -> str:

@@ -1,4 +1,4 @@
-"""How likely given texts are to the model, token by token.
+"""How likely given texts are to the model, token by token, and what is to be seen of its work.
 
 Several texts go through the model side by side, in chunks and with a cache of their own; between
 two chunks the engine serves the others. R texts, C tokens of a chunk.
@@ -22,6 +22,7 @@ from grok_app.engine.runner import Runner
 from grok_app.model.cache import KVCache, empty_cache
 from grok_app.model.serving import extend
 from grok_app.model.sharding import MODEL, parameter_specs, shard_of
+from grok_app.model.watch import NOTHING, Notes, Watch
 from grok_app.options import SCORED_CHUNK
 from grok_app.sampling import MOST_LOGPROBS
 
@@ -48,23 +49,28 @@ class Scores:
 
 
 class Scorer:
-    """The programs for a chunk of so many texts. Every data shard does the same work."""
+    """The programs for a chunk of so many texts. Every data shard does the same work.
 
-    def __init__(self, runner: Runner, rows: int):
+    Attributes:
+        chunk: C.
+    """
+
+    def __init__(self, runner: Runner, rows: int, watch: Watch = NOTHING, chunk: int = CHUNK):
         """Compiles them for the runner's model; may be called by any thread."""
         self._runner, self._config, self._rows = runner, runner.config, rows
+        self._watch, self.chunk = watch, chunk
         self._shard = shard_of(runner.config, runner.mesh.shape[MODEL])
         mapped = jax.shard_map(
             self._extend,
             mesh=runner.mesh,
             in_specs=(parameter_specs(runner.config), _CACHE_SPEC, *[_WHOLE] * 3),
-            out_specs=(_CACHE_SPEC, _WHOLE),
+            out_specs=(_CACHE_SPEC, _WHOLE, _WHOLE),
             check_vma=False,
         )
         program: Any = jax.jit(mapped, donate_argnums=(1,))
         start = jax.ShapeDtypeStruct((), jnp.int32)
         counts = jax.ShapeDtypeStruct((rows,), jnp.int32)
-        tokens = jax.ShapeDtypeStruct((rows, CHUNK), jnp.int32)
+        tokens = jax.ShapeDtypeStruct((rows, chunk), jnp.int32)
         shardings = jax.tree.map(partial(NamedSharding, runner.mesh), _CACHE_SPEC)
         self._empty = jax.jit(self._empty_cache, out_shardings=shardings)
         cache = jax.tree.map(_placed, jax.eval_shape(self._empty), shardings)
@@ -86,37 +92,38 @@ class Scorer:
 
     def extend(
         self, cache: KVCache, texts: Sequence[Sequence[int]], start: int
-    ) -> tuple[KVCache, Array]:
-        """Dispatches the chunk of each text from `start`, at most R texts: the cache with it, and
-        its logits float32 [R, C, vocabulary]. Where there is no token, they mean nothing."""
+    ) -> tuple[KVCache, Array, Notes]:
+        """Dispatches the chunk of each text from `start`, at most R texts: the cache with it, its
+        logits float32 [R, C, vocabulary], and what is watched, as `model.serving.extend` gives it.
+        Where there is no token, they mean nothing."""
         counts = np.array([*map(len, texts)] + [0] * (self._rows - len(texts)), np.int32)
-        counts = np.clip(counts - start, 0, CHUNK)
+        counts = np.clip(counts - start, 0, self.chunk)
         tokens = self._chunk(texts, start)
         return self._program(self._runner.params, cache, tokens, np.int32(start), counts)
 
     def score(
         self, cache: KVCache, texts: Sequence[Sequence[int]], start: int
-    ) -> tuple[KVCache, Scores]:
-        """As `extend`, with scores [R, C] of the tokens after those of the chunk."""
-        cache, logits = self.extend(cache, texts, start)
-        return cache, self._scores(logits, self._chunk(texts, start + 1))
+    ) -> tuple[KVCache, Scores, Notes]:
+        """As `extend`, with scores [R, C] of the tokens after those of the chunk, not logits."""
+        cache, logits, seen = self.extend(cache, texts, start)
+        return cache, self._scores(logits, self._chunk(texts, start + 1)), seen
 
     def _chunk(self, texts: Sequence[Sequence[int]], start: int) -> np.ndarray:
         """int32 [R, C], what there is of each text from `start` on."""
-        tokens = np.zeros((self._rows, CHUNK), np.int32)
+        tokens = np.zeros((self._rows, self.chunk), np.int32)
         for row, ids in enumerate(texts):
-            chunk = ids[start : start + CHUNK]
+            chunk = ids[start : start + self.chunk]
             tokens[row, : len(chunk)] = chunk
         return tokens
 
     def _extend(
         self, params: Any, cache: KVCache, tokens: Array, start: Array, counts: Array
-    ) -> tuple[KVCache, Array]:
+    ) -> tuple[KVCache, Array, Notes]:
         """Tokens [R, C] at positions from `start`, of which `counts` [R] are real -> the cache with
-        them, and their logits [R, C, vocabulary]."""
+        them, their logits [R, C, vocabulary], and what is watched."""
         offsets = jnp.arange(tokens.shape[1])
         positions = jnp.where(offsets < counts[:, None], start + offsets, cache.length)
-        logits, cache, _ = extend(
+        logits, cache, seen = extend(
             params,
             self._config,
             self._shard,
@@ -125,8 +132,9 @@ class Scorer:
             cache,
             dtype=self._runner.dtype,
             platform=self._runner.platform,
+            watch=self._watch,
         )
-        return cache, logits
+        return cache, logits, seen
 
 
 def _scores(logits: Array, following: Array) -> Scores:

@@ -200,7 +200,8 @@ class Programs:
         first_slot: Array | int,
         at: Array,
     ) -> tuple[Array, KVCache, Array]:
-        return extend(
+        """The logits [b, V] of the tokens `at`, the cache, and the experts uint8 [L, b, T, k]."""
+        logits, cache, seen = extend(
             params,
             self.config,
             self.shard,
@@ -212,3 +213,4 @@ class Programs:
             dtype=self.dtype,
             platform=self.platform,
         )
+        return logits, cache, seen["experts"]

@@ -66,6 +66,14 @@ class Tokenizer:
         """
         return self._model.id_to_piece(token) if token < self.vocab_size else f"token_id:{token}"
 
+    def text_of(self, token: int) -> str:
+        """A token's text; the name of one that is no text alone, such as </s>, <0xE2> or <0x00>."""
+        try:
+            text = self.token_bytes(token).decode()
+        except UnicodeDecodeError:
+            text = ""
+        return text if text.strip("\0") else self.name_of(token)
+
     def _bytes_of(self, token: int) -> bytes:
         model, piece = self._model, self._model.id_to_piece(token)
         if model.is_byte(token) and (match := _BYTE.fullmatch(piece)):

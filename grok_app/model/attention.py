@@ -13,7 +13,7 @@ from grok_app.model.cache import BLOCK, KVCache
 
 LOGIT_CAP = 30.0  # scores are capped softly: cap * tanh(score / cap)
 ROTARY_BASE = 10000.0
-_NEVER = -1e30
+NEVER = -1e30
 
 
 def rotary_angles(positions: Array, head_size: int) -> tuple[Array, Array]:
@@ -70,7 +70,7 @@ def attend(
         scores = jnp.einsum("btgrh,bgsh->bgrts", q, keys, preferred_element_type=jnp.float32)
         seen = lax.dynamic_slice(cache.visible, (first_slot, start), (b, BLOCK))[:, None]
         seen &= (start + jnp.arange(BLOCK)) <= live[:, :, None]  # [b, T, BLOCK]
-        scores = jnp.where(seen[:, None, None], capped(scores * multiplier), _NEVER)
+        scores = jnp.where(seen[:, None, None], capped(scores * multiplier), NEVER)
         new_highest = jnp.maximum(highest, scores.max(-1))
         weights = jnp.where(seen[:, None, None], jnp.exp(scores - new_highest[..., None]), 0.0)
         shrink = jnp.exp(highest - new_highest)
@@ -84,7 +84,7 @@ def attend(
         return new_highest, total * shrink + weights.sum(-1), out * shrink[..., None] + new
 
     rows = (b, groups, heads // groups, length)
-    start = (jnp.full(rows, _NEVER), jnp.zeros(rows), jnp.zeros((*rows, size)))
+    start = (jnp.full(rows, NEVER), jnp.zeros(rows), jnp.zeros((*rows, size)))
     _, total, out = lax.fori_loop(0, blocks, body, start)
     out = out / jnp.maximum(total, 1e-30)[..., None]
     return out.transpose(0, 3, 1, 2, 4).reshape(b, length, heads * size)

@@ -10,16 +10,19 @@ L layers, E experts, k experts chosen.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import haiku as hk
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 from grok_app.model.attention import rotary_angles
 from grok_app.model.config import GrokConfig
 from grok_app.model.sharding import MODEL, Shard
-from grok_app.model.strategy import Index, Memory, Strategy, rms_norm
+from grok_app.model.strategy import Index, Memory, Strategy, rms_norm, router_logits
+from grok_app.model.watch import EXPERTS_ONLY, STREAMS, Notes, Watch
 from grok_app.model.weights import Weight
 
 
@@ -87,11 +90,19 @@ class Router(hk.Module):
     """Chooses the experts of every token."""
 
     def __call__(
-        self, x: Array, config: GrokConfig, layer: Index, strategy: Strategy
-    ) -> tuple[Array, Array, Array]:
-        """x [T, D] -> probabilities [T, E], and of the chosen ones probability and index [T, k]."""
+        self, x: Array, config: GrokConfig, layer: Index, strategy: Strategy, watch: Watch
+    ) -> tuple[Array, Notes]:
+        """x [T, D] -> gates as `Strategy.experts` takes them, and what is seen: "probabilities"
+        [T, E] and "experts" [T, k]; where they are watched "gates" [T, k], which are the
+        probabilities of those chosen, and "router_logits" [T, E]."""
         w = hk.get_parameter("w", (config.num_layers, x.shape[-1], config.num_experts))
-        return strategy.route(x, w, layer, config.num_selected_experts)
+        probabilities, gates, chosen = strategy.route(x, w, layer, config.num_selected_experts)
+        seen = {"probabilities": probabilities, "experts": chosen}
+        if "gates" in watch.what:
+            seen["gates"] = jnp.take_along_axis(probabilities, chosen, axis=1)
+        if "router_logits" in watch.what:
+            seen["router_logits"] = router_logits(x, w, layer)
+        return gates, seen
 
 
 class DecoderLayer(hk.Module):
@@ -108,8 +119,9 @@ class DecoderLayer(hk.Module):
         memory: Memory,
         layer: Index,
         strategy: Strategy,
-    ) -> tuple[Array, Memory, tuple[Array, Array]]:
-        """h [b, T, D] -> (h, memory, (router probabilities [b*T, E], chosen experts [b*T, k]))."""
+        watch: Watch,
+    ) -> tuple[Array, Memory, Notes]:
+        """h [b, T, D] -> (h, memory, what is seen of the routing, as `Router` says)."""
         config, shard = self.config, self.shard
 
         def scale() -> Array:  # named rms_norm, rms_norm_1, ... in the order of the calls
@@ -121,10 +133,10 @@ class DecoderLayer(hk.Module):
         h, x = strategy.add_norm_norm(h, self._whole(out), scale(), scale(), layer)
 
         x = x.reshape(-1, h.shape[-1])
-        probabilities, gates, chosen = Router()(x, config, layer, strategy)
-        out = self._whole(Experts(config, shard)(x, gates, chosen, layer, strategy))
+        gates, seen = Router()(x, config, layer, strategy, watch)
+        out = self._whole(Experts(config, shard)(x, gates, seen["experts"], layer, strategy))
         h = strategy.add_norm(h, out.reshape(h.shape), scale(), layer)
-        return h, memory, (probabilities, chosen)
+        return h, memory, seen
 
     def _whole(self, part: Array) -> Array:
         """The sum of the devices' parts."""
@@ -139,29 +151,33 @@ class Transformer(hk.Module):
         self.config, self.shard = config, shard
 
     def __call__(
-        self, h: Array, angles: tuple[Array, Array], memory: Memory, strategy: Strategy
+        self,
+        h: Array,
+        angles: tuple[Array, Array],
+        memory: Memory,
+        strategy: Strategy,
+        watch: Watch,
     ) -> tuple[Array, Memory, Any]:
-        """h [b, T, D] -> (h, memory, routing).
+        """h [b, T, D] -> (h, memory, notes of what is watched, as `Watch.begin` says).
 
-        Routing is the chosen experts uint8 [L, b*T, k]; of unrolled layers, a list of each
-        layer's (probabilities [b*T, E], chosen [b*T, k]).
+        Of unrolled layers the notes are a list of what `Router` lets see of each.
         """
-        layers, layer = self.config.num_layers, DecoderLayer(self.config, self.shard)
+        config, layer = self.config, DecoderLayer(self.config, self.shard)
         if strategy.unrolled:
             routing = []
-            for index in range(layers):
-                h, memory, choice = layer(h, angles, memory, index, strategy)
-                routing.append(choice)
+            for index in range(config.num_layers):
+                h, memory, seen = layer(h, angles, memory, index, strategy, watch)
+                routing.append(seen)
             return h, memory, routing
 
-        def body(index: Array, carry: tuple[Array, Memory, Array]) -> tuple[Array, Memory, Array]:
-            h, memory, chosen = carry
-            h, memory, (_, now) = layer(h, angles, memory, index, strategy)
-            return h, memory, chosen.at[index].set(now.astype(jnp.uint8))
+        def body(index: Array, carry: tuple[Array, Memory, Notes]) -> tuple[Array, Memory, Notes]:
+            before, memory, notes = carry
+            h, memory, seen = layer(before, angles, memory, index, strategy, watch)
+            return h, memory, watch.note(notes, config, index, {STREAMS: before, **seen})
 
-        tokens = h.shape[0] * h.shape[1]
-        chosen = jnp.zeros((layers, tokens, self.config.num_selected_experts), jnp.uint8)
-        return lax.fori_loop(0, layers, body, (h, memory, chosen))
+        notes = watch.begin(config, *h.shape[:2])
+        h, memory, notes = lax.fori_loop(0, config.num_layers, body, (h, memory, notes))
+        return h, memory, watch.end(notes, config, h)
 
 
 class InOutEmbed(hk.Module):
@@ -204,18 +220,38 @@ class LanguageModel(hk.Module):
         memory: Memory,
         strategy: Strategy,
         at: Array | None,
+        watch: Watch,
     ) -> tuple[Array, Memory, Any]:
         """See `forward`."""
         config = self.config
         embeddings = InOutEmbed(config, self.shard)
         h = embeddings.embed(tokens) * config.embedding_multiplier_scale
         angles = rotary_angles(positions, config.key_size)
-        h, memory, routing = transformer(h, angles, memory, strategy)
+        h, memory, seen = transformer(h, angles, memory, strategy, watch)
+        scale = RMSNorm()(config.emb_size)
+
+        def logits_of(h: Array) -> Array:
+            h = rms_norm(h, scale).astype(strategy.dtype)
+            return embeddings.unembed(h, strategy) * config.output_multiplier_scale
+
+        if "lens" in watch.what:
+            seen |= logit_lens(watch.shown(seen[STREAMS], config), logits_of, watch.top)
         if at is not None:
             h = jnp.take_along_axis(h, at[:, None, None], axis=1)[:, 0]
-        h = rms_norm(h, RMSNorm()(config.emb_size))
-        logits = embeddings.unembed(h.astype(strategy.dtype), strategy)
-        return logits * config.output_multiplier_scale, memory, routing
+        return logits_of(h), memory, seen
+
+
+def logit_lens(streams: Array, logits_of: Callable[[Array], Array], top: int) -> Notes:
+    """The likeliest next tokens if a stream were the last: of streams [n, b, T, D] "lens_ids" int32
+    and "lens_logprobs" float32 [n, b, T, top], the likeliest first. One stream after the other, for
+    the logits of all would be large."""
+
+    def likeliest(h: Array) -> tuple[Array, Array]:
+        logprobs, ids = lax.top_k(jax.nn.log_softmax(logits_of(h)), top)
+        return ids, logprobs
+
+    ids, logprobs = lax.map(likeliest, streams)
+    return {"lens_ids": ids, "lens_logprobs": logprobs}
 
 
 def forward(
@@ -227,6 +263,7 @@ def forward(
     memory: Memory,
     strategy: Strategy,
     at: Array | None = None,
+    watch: Watch = EXPERTS_ONLY,
 ) -> tuple[Array, Memory, Any]:
     """One pass of the model over new tokens; on more than one device, within `shard_map`.
 
@@ -236,16 +273,17 @@ def forward(
         positions: int32 [b, T], where each token stands.
         memory, strategy: see `Strategy`.
         at: int [b], the one token of each row whose logits are wanted; None: all.
+        watch: what of the pass is to be seen.
 
     Returns:
-        float32 logits [b, V] or [b, T, V] (every device has the whole), memory, and the routing
-        as `Transformer` gives it.
+        float32 logits [b, V] or [b, T, V] (every device has the whole), memory, and what was seen:
+        the notes of `Transformer` and what `logit_lens` makes of them.
     """
 
     def run() -> tuple[Array, Memory, Any]:
         model = LanguageModel(config, shard)
         transformer = Transformer(config, shard)
-        return model(transformer, tokens, positions, memory, strategy, at)
+        return model(transformer, tokens, positions, memory, strategy, at, watch)
 
     program: Any = hk.without_apply_rng(hk.transform(run))
     return program.apply(params)

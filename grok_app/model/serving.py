@@ -21,8 +21,10 @@ from grok_app.model.config import GrokConfig
 from grok_app.model.decoding import Decoding, Prefilling
 from grok_app.model.experts import mix, mix_sorted
 from grok_app.model.grok import forward
+from grok_app.model.heads import head_weights
 from grok_app.model.sharding import Shard
 from grok_app.model.strategy import Index, StepByStep, Strategy
+from grok_app.model.watch import EXPERTS_ONLY, STREAMS, Notes, Watch
 from grok_app.model.weights import QuantizedWeight, matmul, whole_matmul
 
 
@@ -121,19 +123,33 @@ def extend(
     at: Array | None = None,
     dtype: Any = jnp.float32,
     platform: Platform = CPU,
-) -> tuple[Array, KVCache, Array]:
+    watch: Watch = EXPERTS_ONLY,
+) -> tuple[Array, KVCache, Notes]:
     """Continues b conversations, those in the slots from `first_slot`, by T tokens each.
 
     Tokens whose position lies outside the cache are padding: they are neither remembered nor
     routed to an expert, and their logits mean nothing.
 
     Returns:
-        logits as `forward`, the cache, and the chosen experts uint8 [L, b, T, k].
+        logits as `forward`, the cache, and what was seen of what is watched, n layers: "experts"
+        uint8 and "gates" float32 [n, b, T, k], "router_logits" float32 [n, b, T, E], "hidden"
+        float32 [n + 1, b, T, D], "attention" float32 [heads, b, T, S] over the S positions of the
+        cache, "lens_ids" int32 and "lens_logprobs" float32 [n + 1, b, T, top].
     """
     cache = cache.mark(first_slot, positions, tokens != config.pad_token)
     live = positions < cache.length
     wanted = live if at is None else live[jnp.arange(len(at)), at]
     work = Pass(config, positions, first_slot, live, wanted, dtype)
     strategy = strategy_of(work, platform)
-    logits, cache, chosen = forward(params, config, shard, tokens, positions, cache, strategy, at)
-    return logits, cache, chosen.reshape(config.num_layers, *tokens.shape, -1)
+    given = tokens, positions, cache, strategy, at, watch
+    logits, cache, notes = forward(params, config, shard, *given)
+    seen = {name: note.reshape(len(note), *tokens.shape, -1) for name, note in notes.items()}
+    if "hidden" in watch.what:
+        seen["hidden"] = watch.shown(seen[STREAMS], config)
+    if watch.heads:
+        kept = watch.streams(config)
+        heads = [(kept.index(layer), layer, head) for layer, head in watch.heads]
+        place = cache, positions, first_slot, dtype
+        seen["attention"] = head_weights(params, config, shard, seen[STREAMS], heads, *place)
+    seen.pop(STREAMS, None)
+    return logits, cache, seen

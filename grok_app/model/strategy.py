@@ -37,6 +37,11 @@ def rms_norm(x: Array, scale: Array) -> Array:
     return x * lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + EPSILON) * scale
 
 
+def router_logits(x: Array, w: Array, layer: Index) -> Array:
+    """The router's scores of every expert: x [T, D], a stack w [L, D, E] -> float32 [T, E]."""
+    return jnp.dot(x, w[layer], precision=lax.Precision.HIGHEST)
+
+
 Stacks = tuple[Weight, Weight, Weight]
 """Of queries, keys and values; or of an expert's gates, values and ways down."""
 
@@ -148,8 +153,7 @@ class StepByStep:
 
     def route(self, x: Array, w: Array, layer: Index, chosen: int) -> tuple[Array, Array, Array]:
         """See `Strategy`. Gates are the probabilities of the chosen [T, k]."""
-        scores = jnp.dot(x, w[layer], precision=lax.Precision.HIGHEST)
-        probabilities = jax.nn.softmax(scores)
+        probabilities = jax.nn.softmax(router_logits(x, w, layer))
         return probabilities, *lax.top_k(probabilities, chosen)
 
     def experts(

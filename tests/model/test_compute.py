@@ -68,9 +68,9 @@ class Counting:
     def feed(self, tokens: np.ndarray, start: int, cache: Any) -> tuple[Any, np.ndarray]:
         """Feeds a chunk; the cache and the chosen experts [L, T, k]."""
         positions = start + np.arange(len(tokens))
-        _, cache, chosen = self.step(self.params, tokens[None], positions[None], cache)
+        _, cache, seen = self.step(self.params, tokens[None], positions[None], cache)
         jax.effects_barrier()
-        return cache, np.asarray(chosen[:, 0])
+        return cache, np.asarray(seen["experts"][:, 0])
 
 
 @pytest.fixture(scope="module", params=["native", "xla"])

@@ -112,8 +112,9 @@ def _score(config: GrokConfig, params: Any, tokens: Array, lengths: Array) -> tu
     cache = empty_cache(config.num_layers, rows, heads, width, size, jnp.float32)
     real = jnp.arange(width) < lengths[:, None]
     positions = jnp.where(real, jnp.arange(width), cache.length)
-    logits, _, chosen = extend(params, config, shard_of(config, 1), tokens, positions, cache)
+    logits, _, seen = extend(params, config, shard_of(config, 1), tokens, positions, cache)
     logprobs = jax.nn.log_softmax(logits[:, :-1])
     picked = jnp.take_along_axis(logprobs, tokens[:, 1:, None], axis=-1)[..., 0]
-    taken = (chosen[..., None] == jnp.arange(config.num_experts)) & real[None, :, :, None, None]
+    chosen = seen["experts"][..., None] == jnp.arange(config.num_experts)
+    taken = chosen & real[None, :, :, None, None]
     return picked, jnp.sum(taken, axis=(1, 2, 3))

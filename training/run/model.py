@@ -55,8 +55,8 @@ def logits_of(
     strategy = StepByStep(attend, mix, unembed=transposed_dot, unrolled=True)
     positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
     shard = shard_of(config, devices=1)
-    logits, _, routing = forward(params, config, shard, tokens, positions, None, strategy)
-    return logits, routing
+    logits, _, layers = forward(params, config, shard, tokens, positions, None, strategy)
+    return logits, [(seen["probabilities"], seen["experts"]) for seen in layers]
 
 
 def loss(
