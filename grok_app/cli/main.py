@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from grok_app.cli import eval, inspect, plan, verify
+from grok_app.cli import eval, inspect, plan, trace, verify
 from grok_app.errors import GrokError
 
 
@@ -27,7 +27,7 @@ class Command(Protocol):
         ...
 
 
-COMMANDS: tuple[Command, ...] = (plan, verify, inspect, eval)
+COMMANDS: tuple[Command, ...] = (plan, verify, inspect, eval, trace)
 
 
 def main(arguments: Sequence[str]) -> int:

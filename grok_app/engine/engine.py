@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 
@@ -184,6 +184,7 @@ class Engine(Loop):
         layers: Iterable[int] | None = None,
         heads: Iterable[tuple[int, int]] | None = None,
         top: int = 5,
+        progress: Callable[[int], object] | None = None,
     ) -> Trace:
         """What the model does with a text, of words or of token ids: see `Trace` for what it holds.
 
@@ -207,6 +208,7 @@ class Engine(Loop):
                 of the residual streams before each of them, and of the one after the last of them.
             heads: (layer, head) of the attention to be seen, whatever `layers` says.
             top: how many tokens of the lens.
+            progress: called after each chunk with how many tokens it had.
 
         Raises:
             RequestError: a choice is not possible, the text is empty, too long, or has what is no
@@ -217,7 +219,7 @@ class Engine(Loop):
         watch = watch_of(self.config, what, layers, heads, top)
         ids = self._check_text(self.encode(text))
         self._check_open()
-        made = record(self._scorer_of(1, watch), ids, self._call)
+        made = record(self._scorer_of(1, watch), ids, self._call, progress)
         name = self.tokenizer.text_of if self.tokenizer else "token_id:{}".format
         return Trace(
             np.array(ids, np.int32),

@@ -59,12 +59,16 @@ def watch_of(
 
 
 def record(
-    scorer: Scorer, ids: Sequence[int], call: Callable[[Callable[[], Any]], Any]
+    scorer: Scorer,
+    ids: Sequence[int],
+    call: Callable[[Callable[[], Any]], Any],
+    progress: Callable[[int], object] | None = None,
 ) -> dict[str, np.ndarray]:
     """What a scorer of one text sees of it, in arrays of the host: "logprobs" [T], the first nan,
     and by their names what it watches [..., T, ...]; of attention [heads, T, T].
 
-    `call` runs a job when the device is free for it. On the device is only one chunk at a time.
+    `call` runs a job when the device is free for it. On the device is only one chunk at a time,
+    after which `progress` is told how many tokens it had.
     """
     length = len(ids)
     made = {"logprobs": np.full(length, np.nan, np.float32)}
@@ -80,6 +84,8 @@ def record(
             if name not in made:
                 made[name] = np.empty((len(part), length, part.shape[-1]), part.dtype)
             made[name][:, start : start + scorer.chunk] = part
+        if progress:
+            progress(min(scorer.chunk, length - start))
     return made
 
 

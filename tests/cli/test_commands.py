@@ -43,7 +43,7 @@ def run(*arguments: str | Path, status: int = 0, **variables: str) -> str:
 
 def test_help_lists_the_commands() -> None:
     shown = run("--help")
-    for command in ("plan", "verify", "inspect"):
+    for command in ("plan", "verify", "inspect", "eval", "trace"):
         assert command in shown
         assert "--help" in run(command, "--help")
 
