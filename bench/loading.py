@@ -81,7 +81,7 @@ def measure(path: Path, shape: tuple[int, int]) -> dict[str, float]:
     runner = Runner(checkpoint.config, params, mesh, "float32", SLOTS, CONTEXT)
     jax.block_until_ready(runner.slots)
     held = resident() - before
-    jax.block_until_ready(runner.decode([], 1))
+    jax.block_until_ready(runner.decode({}, 1))
     need = needs(checkpoint.config, Setup(shape, SLOTS, CONTEXT, "float32"), machine)
     return {
         "bytes": arrays,

@@ -233,7 +233,7 @@ def outside(engine: grok_app.Engine, dispatches: int = 50) -> dict[str, float]:
         slots = np.flatnonzero(np.asarray(runner.slots.position) < runner.slots.cache.length)
         started = time.monotonic()
         for _ in range(dispatches):
-            made = runner.decode(slots.tolist(), MOST_STEPS)
+            made = runner.decode(dict.fromkeys(slots.tolist(), SamplingParams()), MOST_STEPS)
         jax.block_until_ready(made)
         alone.append((time.monotonic() - started) / steps)
     step, program = statistics.median(together), statistics.median(alone)

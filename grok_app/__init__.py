@@ -23,6 +23,7 @@ from grok_app.errors import (
     SettingsError,
     UserError,
 )
+from grok_app.interventions import Intervention
 from grok_app.options import EngineOptions
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ __all__ = [
     "EngineOptions",
     "Generation",
     "GrokError",
+    "Intervention",
     "PersonaError",
     "Piece",
     "RequestError",

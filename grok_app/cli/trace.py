@@ -66,7 +66,7 @@ def run(given: argparse.Namespace) -> int:
         traces = []
         with tqdm(total=sum(map(len, ids)), unit="token") as bar:
             for place, text in zip(places, ids, strict=True):
-                trace = engine.trace(text, *asked, bar.update)
+                trace = engine.trace(text, *asked, progress=bar.update)
                 if given.out.suffix in _ARRAYS:
                     trace.save(place)
                 else:

@@ -22,6 +22,7 @@ from grok_app.engine.scorer import CHUNK, Scorer, Scores
 from grok_app.engine.tokenizer import Tokenizer
 from grok_app.engine.trace import Trace
 from grok_app.errors import ContextExceeded, RequestError
+from grok_app.interventions import Intervention, check
 from grok_app.model import parameters
 from grok_app.model.watch import NOTHING, Watch
 from grok_app.sampling import SEEDS
@@ -62,7 +63,7 @@ class Engine(Loop):
         self.scored_texts = plan.scored_texts
         self.device = _describe(runner)
         self._scorers = lru_cache(_SCORERS)(partial(Scorer, runner))
-        self._scorer_lock = threading.Lock()
+        self._scorer_lock, self._serves_changed = threading.Lock(), False
         super().__init__(runner, queue, plan, leader)
 
     def generate(
@@ -71,10 +72,12 @@ class Engine(Loop):
         """Begins a reply to a prompt of text or token ids.
 
         Returns at once; iterate over the result for its pieces. The reply ends at a stop string, at
-        the end-of-text token, after `max_tokens`, or where the context is full.
+        the end-of-text token, after `max_tokens`, or where the context is full. The first with
+        interventions compiles the programs for them, in the caller's thread.
 
         Raises:
-            RequestError: the prompt is empty or too long, or has what is no token.
+            RequestError: the prompt is empty or too long, or has what is no token, or the model
+                cannot do the interventions.
             EngineBusy: the queue is full; EngineEnding: see `drain`.
             EngineFailed: the engine serves no more.
         """
@@ -90,6 +93,9 @@ class Engine(Loop):
             raise RequestError(
                 "stop strings need a tokenizer, and this checkpoint has none", field="stop"
             )
+        if params.interventions:
+            self._check_interventions(params.interventions)
+            self._compile_changed()
         if params.seed is None:
             params = replace(params, seed=secrets.randbelow(SEEDS))
         request = Request(ids, params, min(params.max_tokens, self.context - len(ids)))
@@ -138,29 +144,33 @@ class Engine(Loop):
                 part[...] = np.asarray(chunk)[: part.shape[0], : part.shape[1]]
         return logits
 
-    def score(self, ids: Sequence[int]) -> Iterator[Scores]:
+    def score(
+        self, ids: Sequence[int], interventions: Sequence[Intervention] = ()
+    ) -> Iterator[Scores]:
         """How likely each token of a text is but the first: [tokens], a chunk at a time.
 
         Raises:
             RequestError, EngineEnding, EngineFailed: as `score_all`.
         """
         left = len(ids) - 1
-        for scores in self.score_all([ids]):
+        for scores in self.score_all([ids], interventions):
             yield jax.tree.map(lambda array: array[0, :left], scores)  # noqa: B023
             left -= CHUNK
 
-    def score_all(self, texts: Sequence[Sequence[int]]) -> Iterator[Scores]:
+    def score_all(
+        self, texts: Sequence[Sequence[int]], interventions: Sequence[Intervention] = ()
+    ) -> Iterator[Scores]:
         """How likely each token of some texts is but the first, in arrays of the host [texts,
         CHUNK]: a chunk of all at a time, so that long texts delay nobody for long and leaving the
         iteration ends it. Past the end of a text a score means nothing. At most `scored_texts`.
 
-        The first call, and the first with several texts, compiles the program for it, in the
-        caller's thread.
+        The first call, and the first with several texts or with interventions, compiles the program
+        for it, in the caller's thread.
 
         Raises:
             RequestError: there are no texts or too many, one is empty, too long, or holds
                 what is no token, or several processes serve together: they follow one another in
-                replies only.
+                replies only; or the model cannot do the interventions.
             EngineEnding: see `drain`.
             EngineFailed: the engine serves no more.
         """
@@ -169,12 +179,13 @@ class Engine(Loop):
             raise RequestError(
                 "{count} texts to score; expected from 1 to {most}", count=len(texts), most=most
             )
-        checked = [self._check_text(ids) for ids in texts]
+        checked, changed = [self._check_text(ids) for ids in texts], tuple(interventions)
+        self._check_interventions(changed)
         self._check_open()
-        scorer = self._scorer_of(len(texts))
+        scorer = self._scorer_of(len(texts), changed=bool(changed))
         cache = self._call(scorer.empty_cache)
         for start in range(0, max(map(len, checked)) - 1, CHUNK):
-            cache, scores, _ = self._call(partial(scorer.score, cache, checked, start))
+            cache, scores, _ = self._call(partial(scorer.score, cache, checked, start, changed))
             yield jax.tree.map(lambda array: np.asarray(array)[: len(texts)], scores)
 
     def trace(
@@ -184,6 +195,7 @@ class Engine(Loop):
         layers: Iterable[int] | None = None,
         heads: Iterable[tuple[int, int]] | None = None,
         top: int = 5,
+        interventions: Sequence[Intervention] = (),
         progress: Callable[[int], object] | None = None,
     ) -> Trace:
         """What the model does with a text, of words or of token ids: see `Trace` for what it holds.
@@ -198,8 +210,8 @@ class Engine(Loop):
         - hidden or lens: CHUNK x D a layer, and once more (Grok-1, all layers: 204 MB)
         - attention: CHUNK x S a head (Grok-1: 4.2 MB), and CHUNK x D a layer that has one of them
 
-        Each choice of what, layers, heads and top is compiled when it is first used, in the
-        caller's thread; a few are kept.
+        Each choice of what, layers, heads and top, with interventions and without, is compiled when
+        it is first used, in the caller's thread; a few are kept.
 
         Args:
             what: some of "experts", "gates", "router_logits", "hidden", "lens", "attention"; with
@@ -208,6 +220,7 @@ class Engine(Loop):
                 of the residual streams before each of them, and of the one after the last of them.
             heads: (layer, head) of the attention to be seen, whatever `layers` says.
             top: how many tokens of the lens.
+            interventions: changes of the routing; what is seen is what they make of it.
             progress: called after each chunk with how many tokens it had.
 
         Raises:
@@ -217,9 +230,11 @@ class Engine(Loop):
             EngineFailed: the engine serves no more.
         """
         watch = watch_of(self.config, what, layers, heads, top)
-        ids = self._check_text(self.encode(text))
+        ids, changed = self._check_text(self.encode(text)), tuple(interventions)
+        self._check_interventions(changed)
         self._check_open()
-        made = record(self._scorer_of(1, watch), ids, self._call, progress)
+        scorer = self._scorer_of(1, watch, bool(changed))
+        made = record(scorer, ids, self._call, changed, progress)
         name = self.tokenizer.text_of if self.tokenizer else "token_id:{}".format
         return Trace(
             np.array(ids, np.int32),
@@ -258,10 +273,21 @@ class Engine(Loop):
             )
         return checked
 
-    def _scorer_of(self, texts: int, watch: Watch = NOTHING) -> Scorer:
+    def _check_interventions(self, given: tuple[Intervention, ...]) -> None:
+        config = self.config
+        check(given, config.num_layers, config.num_experts, config.num_selected_experts)
+
+    def _compile_changed(self) -> None:
+        """Compiles the programs for requests with interventions, the first time."""
+        with self._scorer_lock:
+            if not self._serves_changed:
+                self._runner.compile_changed()
+                self._serves_changed = True
+
+    def _scorer_of(self, texts: int, watch: Watch = NOTHING, changed: bool = False) -> Scorer:
         """The programs for so many texts: there are some for a single text and for several."""
         with self._scorer_lock:  # so that two callers do not compile the same
-            return self._scorers(1 if texts == 1 else self.scored_texts, watch)
+            return self._scorers(1 if texts == 1 else self.scored_texts, watch, changed)
 
 
 def _describe(runner: Runner) -> str:

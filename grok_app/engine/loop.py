@@ -215,7 +215,8 @@ class Loop:
         dispatched = []
         self._runner.copy(plan.copies)
         if plan.decode:
-            made = self._runner.decode(list(plan.decode), plan.steps)
+            params = {slot: request.params for slot, (request, _) in plan.decode.items()}
+            made = self._runner.decode(params, plan.steps)
             owners = [
                 (slot, r, count, r.dispatched == r.max_new_tokens)
                 for slot, (r, count) in plan.decode.items()

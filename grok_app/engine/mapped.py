@@ -16,6 +16,7 @@ from jax.sharding import PartitionSpec as P
 from grok_app.engine.sampler import Sampled, Sampling
 from grok_app.engine.slots import Made, Prefill, Programs, Slots
 from grok_app.model.cache import KVCache, empty_cache, stored_type
+from grok_app.model.changes import Changes
 from grok_app.model.config import GrokConfig
 from grok_app.model.sharding import DATA, MODEL, parameter_specs
 
@@ -29,6 +30,7 @@ _SAMPLING = Sampling(*[_ROWS] * 7)
 _PREFILL = Prefill(_ROWS, _ROWS, _ROWS, _ROWS, _ROWS, _ROWS, _SAMPLING)
 _MADE = Made(Sampled(*[_STEPS_ROWS] * 4), _STEPS_LAYERS_ROWS)
 _CACHE = KVCache(_LAYERS_ROWS_HEADS, _LAYERS_ROWS_HEADS, _ROWS)
+_CHANGES = Changes(*[_ROWS] * 5)
 SLOTS: Any = Slots(_CACHE, _ROWS, _ROWS, _ROWS, _SAMPLING)
 
 
@@ -60,6 +62,8 @@ def mapped(programs: Programs, mesh: Mesh) -> dict[str, Mapped]:
     return {
         "prefill": over(programs.prefill, (_PREFILL,), _MADE),
         "decode": over(programs.decode, (_ROWS, _WHOLE), _MADE),
+        "prefill_changed": over(programs.prefill, (_PREFILL, _CHANGES), _MADE),
+        "decode_changed": over(programs.decode, (_ROWS, _WHOLE, _CHANGES), _MADE),
         "copy": over(programs.copy, (_ROWS, _ROWS), ()),
     }
 

@@ -17,7 +17,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from grok_app.interventions import Intervention
+
 Tokens = npt.NDArray[np.int32]
+
+Made = tuple[Intervention, ...]
 
 SHORTEST = 16  # tokens; to copy less than that is not worth it
 
@@ -28,10 +32,12 @@ class Row:
 
     Attributes:
         content: its tokens, an int32 each; bytes, for these are sorted quickly.
+        made: with what interventions. Other numbers stand in the cache for the same tokens then.
     """
 
     content: bytes = b""
     used: int = 0
+    made: Made = ()
 
     @property
     def tokens(self) -> Tokens:
@@ -63,13 +69,14 @@ class Prefixes:
         self._slots = slots
         self._clock = 0
 
-    def cached(self, prompt: Sequence[int]) -> int:
-        """How many of a prompt's first tokens some row holds, if they are enough to be reused."""
-        return _enough(max(self._held_of(prompt)))
+    def cached(self, prompt: Sequence[int], made: Made = ()) -> int:
+        """How many of a prompt's first tokens some row holds, `made` with the same interventions,
+        if they are enough to be reused."""
+        return _enough(max(self._held_of(prompt, made)))
 
-    def admit(self, prompt: Sequence[int], free: Sequence[int]) -> Admission:
+    def admit(self, prompt: Sequence[int], free: Sequence[int], made: Made = ()) -> Admission:
         """Chooses one of the `free` slots for a prompt, and what to reuse for it."""
-        cached = self._held_of(prompt)
+        cached = self._held_of(prompt, made)
         source = max(range(len(cached)), key=lambda row: (cached[row], row in free))
         count = _enough(cached[source])
         lost = len(self.rows[source].tokens) - count  # if the prompt took the row's place
@@ -82,6 +89,7 @@ class Prefixes:
                 copies.append((source, slot))
         if count:
             self._touch(source)
+        self.rows[slot].made = made
         self._put(slot, _content(prompt[:count]))
         return Admission(slot, count, tuple(copies))
 
@@ -89,11 +97,11 @@ class Prefixes:
         """More tokens of a prompt are in the row now."""
         self._put(slot, self.rows[slot].content + _content(tokens))
 
-    def _held_of(self, prompt: Sequence[int]) -> list[int]:
+    def _held_of(self, prompt: Sequence[int], made: Made) -> list[int]:
         """How many of a prompt's first tokens each row holds, but for the last: that must be
         computed, for its logits are wanted."""
         tokens = np.asarray(prompt[:-1], np.int32)
-        return [_common(row.tokens, tokens) for row in self.rows]
+        return [_common(row.tokens, tokens) if row.made == made else 0 for row in self.rows]
 
     def _save(self, slot: int, keep: int | None) -> list[tuple[int, int]]:
         """Copies what a slot holds to another row, if it is worth it: to one whose content is
@@ -104,20 +112,21 @@ class Prefixes:
         if len(leaving.tokens) < SHORTEST or slot in held or not savers:
             return []
         saver = min(savers, key=lambda row: (row not in held, self.rows[row].used))
-        self.rows[saver] = Row(leaving.content, leaving.used)
+        self.rows[saver] = Row(leaving.content, leaving.used, leaving.made)
         return [(slot, saver)]
 
     def _held_elsewhere(self) -> set[int]:
-        """The rows of which another row begins with all that they hold.
+        """The rows of which another row, made alike, begins with all that they hold.
 
         Sorted, a row is followed at once by those that begin with it, if there are any.
         """
-        contents = [row.content for row in self.rows]
-        order = sorted(range(len(contents)), key=contents.__getitem__)
+        rows = self.rows
+        order = sorted(range(len(rows)), key=lambda row: (hash(rows[row].made), rows[row].content))
         held = set()
         for row, after in pairwise(order):
-            if contents[after].startswith(contents[row]):
-                held |= {row, after} if contents[after] == contents[row] else {row}
+            content, other = rows[row].content, rows[after].content
+            if rows[row].made == rows[after].made and other.startswith(content):
+                held |= {row, after} if other == content else {row}
         return held
 
     def _put(self, row: int, content: bytes) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from grok_app.engine.scorer import Scorer
 from grok_app.errors import RequestError
+from grok_app.interventions import Intervention
 from grok_app.model.config import GrokConfig
 from grok_app.model.watch import WHAT, Watch
 
@@ -62,6 +63,7 @@ def record(
     scorer: Scorer,
     ids: Sequence[int],
     call: Callable[[Callable[[], Any]], Any],
+    interventions: tuple[Intervention, ...] = (),
     progress: Callable[[int], object] | None = None,
 ) -> dict[str, np.ndarray]:
     """What a scorer of one text sees of it, in arrays of the host: "logprobs" [T], the first nan,
@@ -74,7 +76,7 @@ def record(
     made = {"logprobs": np.full(length, np.nan, np.float32)}
     cache = call(scorer.empty_cache)
     for start in range(0, length, scorer.chunk):
-        cache, scores, seen = call(partial(scorer.score, cache, [ids], start))
+        cache, scores, seen = call(partial(scorer.score, cache, [ids], start, interventions))
         following = made["logprobs"][start + 1 : start + 1 + scorer.chunk]
         following[:] = np.asarray(scores.logprob)[0, : len(following)]
         for name, array in seen.items():

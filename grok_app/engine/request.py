@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from grok_app.errors import EngineFailed, RequestError
+from grok_app.interventions import Intervention
 from grok_app.sampling import LONGEST_STOP, MOST_STOPS, Sampling, check
 
 FinishReason = Literal["stop", "length"]
@@ -26,6 +27,7 @@ class SamplingParams(Sampling):
             reply.
         logprobs: how many of the likeliest tokens to report with each token.
         experts: whether to report which experts made each token.
+        interventions: changes of the experts that its tokens go to.
     """
 
     temperature: float = 1.0
@@ -36,6 +38,7 @@ class SamplingParams(Sampling):
     seed: int | None = None
     logprobs: int = 0
     experts: bool = False
+    interventions: tuple[Intervention, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises RequestError where a setting is out of its bounds."""
@@ -60,6 +63,7 @@ class SamplingParams(Sampling):
                 longest=LONGEST_STOP,
             )
         object.__setattr__(self, "stop", stop)
+        object.__setattr__(self, "interventions", tuple(self.interventions))
 
 
 class Token(NamedTuple):

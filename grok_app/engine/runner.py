@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from grok_app.engine.changing import changes_of
 from grok_app.engine.huge_pages import use_huge_pages
 from grok_app.engine.mapped import SLOTS, empty_slots, greedy_rows, mapped
 from grok_app.engine.request import SamplingParams
@@ -67,7 +68,22 @@ class Runner:
         for length in self.chunks:
             self._run_prefill([], length)
         self._run_copy([])
-        jax.block_until_ready(self.decode([], 1))
+        jax.block_until_ready(self.decode({}, 1))
+
+    def compile_changed(self) -> None:
+        """Compiles the programs for requests with interventions, which else happens when the first
+        is served, and all wait; may be called by any thread."""
+        if self._many:
+            return  # each process compiles what it is told to run
+        slots = jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding), self.slots
+        )
+        rows = self.shards * self.per_shard
+        decode: Any = np.zeros(rows, bool), np.int32(0), changes_of(self.config, [()] * rows)
+        self._programs["decode_changed"].lower(self.params, slots, *decode).compile()
+        for length in self.chunks:
+            prefill = self._prefill([], length), changes_of(self.config, [()] * self.shards)
+            self._programs["prefill_changed"].lower(self.params, slots, *prefill).compile()
 
     def prefill(self, chunks: Sequence[Chunk]) -> Made:
         """Dispatches chunks of prompts, one a data shard at most; row d of it is shard d's."""
@@ -81,11 +97,12 @@ class Runner:
         for copy in copies:
             self._run_copy([copy])
 
-    def decode(self, slots: Sequence[int], steps: int) -> Made:
+    def decode(self, slots: Mapping[int, SamplingParams], steps: int) -> Made:
         """Dispatches steps of the given slots; row b of the result is slot b's."""
-        keep = np.zeros(self.shards * self.per_shard, bool)
+        rows = self.shards * self.per_shard
+        keep = np.zeros(rows, bool)
         keep[list(slots)] = True
-        return self._call("decode", keep, np.array(steps, np.int32))
+        return self._call_changed("decode", slots, rows, keep, np.array(steps, np.int32))
 
     def _run_copy(self, copies: Sequence[Copy]) -> None:
         source = np.zeros(self.shards, np.int32)
@@ -95,6 +112,11 @@ class Runner:
         self._call("copy", source, target)
 
     def _run_prefill(self, chunks: Sequence[Chunk], length: int) -> Made:
+        params = {chunk.slot // self.per_shard: chunk.request.params for chunk in chunks}
+        return self._call_changed("prefill", params, self.shards, self._prefill(chunks, length))
+
+    def _prefill(self, chunks: Sequence[Chunk], length: int) -> Prefill:
+        """The chunks as arrays of the host, each padded to `length` tokens."""
         rows = self.shards
         tokens = np.zeros((rows, length), np.int32)
         before = np.zeros((rows, self.slots.cache.length), np.int32)
@@ -109,8 +131,17 @@ class Runner:
             slot[row], start[row] = chunk.slot % self.per_shard, chunk.start
             count[row], final[row] = chunk.count, chunk.final
             _set_row(sampling, row, chunk.request.params)
-        prefill = Prefill(tokens, before, slot, start, count, final, sampling)  # type: ignore[arg-type]
-        return self._call("prefill", prefill)
+        return Prefill(tokens, before, slot, start, count, final, sampling)  # type: ignore[arg-type]
+
+    def _call_changed(
+        self, name: str, params: Mapping[int, SamplingParams], rows: int, *host: Any
+    ) -> Any:
+        """As `_call`; where a row's request has interventions, the program that knows of them."""
+        changed = {row: one.interventions for row, one in params.items() if one.interventions}
+        if not changed:
+            return self._call(name, *host)
+        changes = changes_of(self.config, [changed.get(row, ()) for row in range(rows)])
+        return self._call(f"{name}_changed", *host, changes)
 
     def follow(self, messages: Iterable[tuple[str, list[np.ndarray]]]) -> None:
         """Runs what another process announces, for as long as it does."""

@@ -142,7 +142,8 @@ class Scheduler:
         while self.waiting and None in self.slots:
             request = self.waiting.popleft()
             shard = self._shard_for(request)
-            admission = self.prefixes[shard].admit(request.prompt, self._free(shard))
+            made = request.params.interventions
+            admission = self.prefixes[shard].admit(request.prompt, self._free(shard), made)
             self.slots[shard * self.per_shard + admission.slot] = request
             request.admitted = next(self._admissions)
             request.cached_tokens = request.prefilled = admission.cached
@@ -154,7 +155,8 @@ class Scheduler:
 
         def merit(shard: int) -> tuple[bool, int, int]:
             free = len(self._free(shard))
-            return free > 0, self.prefixes[shard].cached(request.prompt), free
+            cached = self.prefixes[shard].cached(request.prompt, request.params.interventions)
+            return free > 0, cached, free
 
         return max(range(len(self.prefixes)), key=merit)
 

@@ -18,8 +18,11 @@ from jax import Array
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from grok_app.engine.changing import changes_of
 from grok_app.engine.runner import Runner
+from grok_app.interventions import Intervention
 from grok_app.model.cache import KVCache, empty_cache
+from grok_app.model.changes import Changes
 from grok_app.model.serving import extend
 from grok_app.model.sharding import MODEL, parameter_specs, shard_of
 from grok_app.model.watch import NOTHING, Notes, Watch
@@ -55,15 +58,23 @@ class Scorer:
         chunk: C.
     """
 
-    def __init__(self, runner: Runner, rows: int, watch: Watch = NOTHING, chunk: int = CHUNK):
-        """Compiles them for the runner's model; may be called by any thread."""
+    def __init__(
+        self,
+        runner: Runner,
+        rows: int,
+        watch: Watch = NOTHING,
+        changed: bool = False,
+        chunk: int = CHUNK,
+    ):
+        """Compiles them for the runner's model; may be called by any thread. Only if `changed` do
+        they take interventions."""
         self._runner, self._config, self._rows = runner, runner.config, rows
         self._watch, self.chunk = watch, chunk
         self._shard = shard_of(runner.config, runner.mesh.shape[MODEL])
         mapped = jax.shard_map(
             self._extend,
             mesh=runner.mesh,
-            in_specs=(parameter_specs(runner.config), _CACHE_SPEC, *[_WHOLE] * 3),
+            in_specs=(parameter_specs(runner.config), _CACHE_SPEC, *[_WHOLE] * (3 + changed)),
             out_specs=(_CACHE_SPEC, _WHOLE, _WHOLE),
             check_vma=False,
         )
@@ -75,7 +86,8 @@ class Scorer:
         self._empty = jax.jit(self._empty_cache, out_shardings=shardings)
         cache = jax.tree.map(_placed, jax.eval_shape(self._empty), shardings)
         params = jax.tree.map(lambda array: _placed(array, array.sharding), runner.params)
-        lowered = program.lower(params, cache, tokens, start, counts)
+        changes = [changes_of(runner.config, [()] * rows)] if changed else []
+        lowered = program.lower(params, cache, tokens, start, counts, *changes)
         logits = _placed(lowered.out_info[1], NamedSharding(runner.mesh, _WHOLE))
         self._program = lowered.compile()
         self._scores = jax.jit(_scores).lower(logits, tokens).compile()
@@ -91,7 +103,11 @@ class Scorer:
         return empty_cache(*size, config.key_size, self._runner.dtype)
 
     def extend(
-        self, cache: KVCache, texts: Sequence[Sequence[int]], start: int
+        self,
+        cache: KVCache,
+        texts: Sequence[Sequence[int]],
+        start: int,
+        interventions: tuple[Intervention, ...] = (),
     ) -> tuple[KVCache, Array, Notes]:
         """Dispatches the chunk of each text from `start`, at most R texts: the cache with it, its
         logits float32 [R, C, vocabulary], and what is watched, as `model.serving.extend` gives it.
@@ -99,13 +115,20 @@ class Scorer:
         counts = np.array([*map(len, texts)] + [0] * (self._rows - len(texts)), np.int32)
         counts = np.clip(counts - start, 0, self.chunk)
         tokens = self._chunk(texts, start)
-        return self._program(self._runner.params, cache, tokens, np.int32(start), counts)
+        given = self._runner.params, cache, tokens, np.int32(start), counts
+        if not interventions:
+            return self._program(*given)
+        return self._program(*given, changes_of(self._config, [interventions] * self._rows))
 
     def score(
-        self, cache: KVCache, texts: Sequence[Sequence[int]], start: int
+        self,
+        cache: KVCache,
+        texts: Sequence[Sequence[int]],
+        start: int,
+        interventions: tuple[Intervention, ...] = (),
     ) -> tuple[KVCache, Scores, Notes]:
         """As `extend`, with scores [R, C] of the tokens after those of the chunk, not logits."""
-        cache, logits, seen = self.extend(cache, texts, start)
+        cache, logits, seen = self.extend(cache, texts, start, interventions)
         return cache, self._scores(logits, self._chunk(texts, start + 1)), seen
 
     def _chunk(self, texts: Sequence[Sequence[int]], start: int) -> np.ndarray:
@@ -117,7 +140,13 @@ class Scorer:
         return tokens
 
     def _extend(
-        self, params: Any, cache: KVCache, tokens: Array, start: Array, counts: Array
+        self,
+        params: Any,
+        cache: KVCache,
+        tokens: Array,
+        start: Array,
+        counts: Array,
+        changes: Changes | None = None,
     ) -> tuple[KVCache, Array, Notes]:
         """Tokens [R, C] at positions from `start`, of which `counts` [R] are real -> the cache with
         them, their logits [R, C, vocabulary], and what is watched."""
@@ -133,6 +162,7 @@ class Scorer:
             dtype=self._runner.dtype,
             platform=self._runner.platform,
             watch=self._watch,
+            changes=changes,
         )
         return cache, logits, seen
 

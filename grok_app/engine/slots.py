@@ -16,6 +16,7 @@ from jax import Array, lax
 from grok_app.engine.sampler import Sampled, Sampling, sample, sample_live
 from grok_app.kernels import Platform
 from grok_app.model.cache import KVCache
+from grok_app.model.changes import Changes
 from grok_app.model.config import GrokConfig
 from grok_app.model.serving import extend
 from grok_app.model.sharding import Shard
@@ -107,15 +108,18 @@ class Programs:
         keys, values = put(cache.keys, 1), put(cache.values, 1)
         return replace(slots, cache=KVCache(keys, values, put(cache.visible, 0))), ()
 
-    def prefill(self, params: Any, slots: Slots, chunk: Prefill) -> tuple[Slots, Made]:
-        """Adds a chunk of a prompt to a slot; after the final one, the reply's first token."""
+    def prefill(
+        self, params: Any, slots: Slots, chunk: Prefill, changes: Changes | None = None
+    ) -> tuple[Slots, Made]:
+        """Adds a chunk of a prompt to a slot; after the final one, the reply's first token.
+        `changes` [1] are those of its routing."""
         length = slots.cache.length
         offsets = jnp.arange(chunk.tokens.shape[1])
         real = offsets < chunk.count[:, None]
         positions = jnp.where(real, chunk.start[:, None] + offsets, length)
         last = jnp.maximum(chunk.count - 1, 0)
         logits, cache, experts = self._extend(
-            params, chunk.tokens, positions, slots.cache, chunk.slot[0], last
+            params, chunk.tokens, positions, slots.cache, chunk.slot[0], last, changes
         )
         slot = jnp.where(chunk.count > 0, chunk.slot, len(slots.token))  # else outside: no effect
         vocabulary = logits.shape[-1]
@@ -141,8 +145,16 @@ class Programs:
         made = Made(sampled, experts[:, 0, last])
         return slots, jax.tree.map(lambda array: array[None], made)
 
-    def decode(self, params: Any, slots: Slots, keep: Array, steps: Array) -> tuple[Slots, Made]:
+    def decode(
+        self,
+        params: Any,
+        slots: Slots,
+        keep: Array,
+        steps: Array,
+        changes: Changes | None = None,
+    ) -> tuple[Slots, Made]:
         """The next `steps` [] tokens of every slot that `keep` bool [B] names; others fall idle.
+        `changes` [B] are those of their routing.
 
         So does a slot whose text ends: what is made for it afterwards means nothing.
         """
@@ -155,16 +167,16 @@ class Programs:
 
         def body(carry: tuple[Array, Slots, Made]) -> tuple[Array, Slots, Made]:
             step, slots, made = carry
-            slots, new = self._step(params, slots)
+            slots, new = self._step(params, slots, changes)
             made = jax.tree.map(lambda all_, one: all_.at[step].set(one), made, new)
             return step + 1, slots, made
 
-        one = jax.eval_shape(lambda: self._step(params, slots)[1])
+        one = jax.eval_shape(lambda: self._step(params, slots, changes)[1])
         made = jax.tree.map(lambda a: jnp.zeros((MOST_STEPS, *a.shape), a.dtype), one)
         _, slots, made = lax.while_loop(unfinished, body, (jnp.int32(0), slots, made))
         return slots, made
 
-    def _step(self, params: Any, slots: Slots) -> tuple[Slots, Made]:
+    def _step(self, params: Any, slots: Slots, changes: Changes | None) -> tuple[Slots, Made]:
         """The next token of every slot that is not idle."""
         length, position = slots.cache.length, slots.position
         logits, cache, experts = self._extend(
@@ -174,6 +186,7 @@ class Programs:
             slots.cache,
             0,
             jnp.zeros_like(position),
+            changes,
         )
         live = position < length
         on_processor = self.platform.name == "cpu"
@@ -199,6 +212,7 @@ class Programs:
         cache: KVCache,
         first_slot: Array | int,
         at: Array,
+        changes: Changes | None,
     ) -> tuple[Array, KVCache, Array]:
         """The logits [b, V] of the tokens `at`, the cache, and the experts uint8 [L, b, T, k]."""
         logits, cache, seen = extend(
@@ -212,5 +226,6 @@ class Programs:
             at,
             dtype=self.dtype,
             platform=self.platform,
+            changes=changes,
         )
         return logits, cache, seen["experts"]

@@ -94,6 +94,11 @@ class Decoding:
         """See `Strategy`. Gates are [b, E], zero for what is not chosen."""
         return route(x, w, jnp.int32(layer), self.live, chosen, self.interpret)
 
+    def gates_of(self, gates: Array, chosen: Array, experts: int) -> Array:
+        """See `Strategy`."""
+        rows = jnp.arange(len(gates))[:, None]
+        return jnp.zeros((len(gates), experts), gates.dtype).at[rows, chosen].add(gates)
+
     def experts(self, x: Array, gates: Array, chosen: Array, stacks: Stacks, layer: Index) -> Array:
         """See `Strategy`."""
         gate, value, down = map(_arrays, stacks)
@@ -118,12 +123,21 @@ class Prefilling(Decoding):
         out = attend_chunk(q, *kept, *at, self.multiplier, LOGIT_CAP, self.interpret)
         return out.reshape(*x.shape[:2], -1), memory
 
+    def route(self, x: Array, w: Array, layer: Index, chosen: int) -> tuple[Array, Array, Array]:
+        """See `Strategy`. Gates are those of the chosen [T, k]."""
+        probabilities, gates, which = super().route(x, w, layer, chosen)
+        return probabilities, jnp.take_along_axis(gates, which, axis=1), which
+
+    def gates_of(self, gates: Array, chosen: Array, experts: int) -> Array:
+        """See `Strategy`."""
+        return gates
+
     def experts(self, x: Array, gates: Array, chosen: Array, stacks: Stacks, layer: Index) -> Array:
         """See `Strategy`."""
         gate, value, down = map(_arrays, stacks)
         given = (gate, value, down), jnp.int32(layer), self.dtype, self.interpret
         out = many_rows_experts(x, chosen, self.live, *given)
-        return jnp.sum(out * jnp.take_along_axis(gates, chosen, axis=1)[..., None], axis=1)
+        return jnp.sum(out * gates[..., None], axis=1)
 
 
 def _rows(x: Array) -> Array:

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from grok_app.model.attention import rotary_angles
+from grok_app.model.changes import Changes
 from grok_app.model.config import GrokConfig
 from grok_app.model.sharding import MODEL, Shard
 from grok_app.model.strategy import Index, Memory, Strategy, rms_norm, router_logits
@@ -90,7 +91,13 @@ class Router(hk.Module):
     """Chooses the experts of every token."""
 
     def __call__(
-        self, x: Array, config: GrokConfig, layer: Index, strategy: Strategy, watch: Watch
+        self,
+        x: Array,
+        config: GrokConfig,
+        layer: Index,
+        strategy: Strategy,
+        watch: Watch,
+        changes: Changes | None,
     ) -> tuple[Array, Notes]:
         """x [T, D] -> gates as `Strategy.experts` takes them, and what is seen: "probabilities"
         [T, E] and "experts" [T, k]; where they are watched "gates" [T, k], which are the
@@ -98,11 +105,24 @@ class Router(hk.Module):
         w = hk.get_parameter("w", (config.num_layers, x.shape[-1], config.num_experts))
         probabilities, gates, chosen = strategy.route(x, w, layer, config.num_selected_experts)
         seen = {"probabilities": probabilities, "experts": chosen}
-        if "gates" in watch.what:
+        if "gates" in watch.what or changes is not None:
             seen["gates"] = jnp.take_along_axis(probabilities, chosen, axis=1)
-        if "router_logits" in watch.what:
+        if "router_logits" in watch.what or changes is not None:
             seen["router_logits"] = router_logits(x, w, layer)
-        return gates, seen
+        if changes is None:
+            return gates, seen
+        return self._changed(gates, seen, layer, strategy, changes)
+
+    def _changed(
+        self, gates: Array, seen: Notes, layer: Index, strategy: Strategy, changes: Changes
+    ) -> tuple[Array, Notes]:
+        """The same for the tokens that `changes` do not concern, to the bit."""
+        experts, chosen = seen["router_logits"].shape[1], seen["experts"].shape[1]
+        logits, new, instead = changes.route(seen["router_logits"], layer, chosen)
+        active = changes.of_tokens(changes.active, len(logits))[:, None]
+        changed = {"router_logits": logits, "gates": new, "experts": instead}
+        seen = seen | {name: jnp.where(active, new, seen[name]) for name, new in changed.items()}
+        return jnp.where(active, strategy.gates_of(new, instead, experts), gates), seen
 
 
 class DecoderLayer(hk.Module):
@@ -120,6 +140,7 @@ class DecoderLayer(hk.Module):
         layer: Index,
         strategy: Strategy,
         watch: Watch,
+        changes: Changes | None,
     ) -> tuple[Array, Memory, Notes]:
         """h [b, T, D] -> (h, memory, what is seen of the routing, as `Router` says)."""
         config, shard = self.config, self.shard
@@ -133,7 +154,7 @@ class DecoderLayer(hk.Module):
         h, x = strategy.add_norm_norm(h, self._whole(out), scale(), scale(), layer)
 
         x = x.reshape(-1, h.shape[-1])
-        gates, seen = Router()(x, config, layer, strategy, watch)
+        gates, seen = Router()(x, config, layer, strategy, watch, changes)
         out = self._whole(Experts(config, shard)(x, gates, seen["experts"], layer, strategy))
         h = strategy.add_norm(h, out.reshape(h.shape), scale(), layer)
         return h, memory, seen
@@ -157,6 +178,7 @@ class Transformer(hk.Module):
         memory: Memory,
         strategy: Strategy,
         watch: Watch,
+        changes: Changes | None,
     ) -> tuple[Array, Memory, Any]:
         """h [b, T, D] -> (h, memory, notes of what is watched, as `Watch.begin` says).
 
@@ -166,13 +188,13 @@ class Transformer(hk.Module):
         if strategy.unrolled:
             routing = []
             for index in range(config.num_layers):
-                h, memory, seen = layer(h, angles, memory, index, strategy, watch)
+                h, memory, seen = layer(h, angles, memory, index, strategy, watch, changes)
                 routing.append(seen)
             return h, memory, routing
 
         def body(index: Array, carry: tuple[Array, Memory, Notes]) -> tuple[Array, Memory, Notes]:
             before, memory, notes = carry
-            h, memory, seen = layer(before, angles, memory, index, strategy, watch)
+            h, memory, seen = layer(before, angles, memory, index, strategy, watch, changes)
             return h, memory, watch.note(notes, config, index, {STREAMS: before, **seen})
 
         notes = watch.begin(config, *h.shape[:2])
@@ -221,13 +243,14 @@ class LanguageModel(hk.Module):
         strategy: Strategy,
         at: Array | None,
         watch: Watch,
+        changes: Changes | None,
     ) -> tuple[Array, Memory, Any]:
         """See `forward`."""
         config = self.config
         embeddings = InOutEmbed(config, self.shard)
         h = embeddings.embed(tokens) * config.embedding_multiplier_scale
         angles = rotary_angles(positions, config.key_size)
-        h, memory, seen = transformer(h, angles, memory, strategy, watch)
+        h, memory, seen = transformer(h, angles, memory, strategy, watch, changes)
         scale = RMSNorm()(config.emb_size)
 
         def logits_of(h: Array) -> Array:
@@ -264,6 +287,7 @@ def forward(
     strategy: Strategy,
     at: Array | None = None,
     watch: Watch = EXPERTS_ONLY,
+    changes: Changes | None = None,
 ) -> tuple[Array, Memory, Any]:
     """One pass of the model over new tokens; on more than one device, within `shard_map`.
 
@@ -274,6 +298,7 @@ def forward(
         memory, strategy: see `Strategy`.
         at: int [b], the one token of each row whose logits are wanted; None: all.
         watch: what of the pass is to be seen.
+        changes: of the routing; None: it is as the routers say.
 
     Returns:
         float32 logits [b, V] or [b, T, V] (every device has the whole), memory, and what was seen:
@@ -283,7 +308,7 @@ def forward(
     def run() -> tuple[Array, Memory, Any]:
         model = LanguageModel(config, shard)
         transformer = Transformer(config, shard)
-        return model(transformer, tokens, positions, memory, strategy, at, watch)
+        return model(transformer, tokens, positions, memory, strategy, at, watch, changes)
 
     program: Any = hk.without_apply_rng(hk.transform(run))
     return program.apply(params)

@@ -17,6 +17,7 @@ from grok_app.kernels import CPU, XLA, Platform, row_products
 from grok_app.kernels.gpu import MOST_ROWS
 from grok_app.model.attention import attend, native_attend
 from grok_app.model.cache import KVCache
+from grok_app.model.changes import Changes
 from grok_app.model.config import GrokConfig
 from grok_app.model.decoding import Decoding, Prefilling
 from grok_app.model.experts import mix, mix_sorted
@@ -124,6 +125,7 @@ def extend(
     dtype: Any = jnp.float32,
     platform: Platform = CPU,
     watch: Watch = EXPERTS_ONLY,
+    changes: Changes | None = None,
 ) -> tuple[Array, KVCache, Notes]:
     """Continues b conversations, those in the slots from `first_slot`, by T tokens each.
 
@@ -141,7 +143,7 @@ def extend(
     wanted = live if at is None else live[jnp.arange(len(at)), at]
     work = Pass(config, positions, first_slot, live, wanted, dtype)
     strategy = strategy_of(work, platform)
-    given = tokens, positions, cache, strategy, at, watch
+    given = tokens, positions, cache, strategy, at, watch, changes
     logits, cache, notes = forward(params, config, shard, *given)
     seen = {name: note.reshape(len(note), *tokens.shape, -1) for name, note in notes.items()}
     if "hidden" in watch.what:

@@ -95,6 +95,11 @@ class Strategy(Protocol):
         [T, E], gates as `experts` takes them, and which k are chosen [T, k]."""
         ...
 
+    def gates_of(self, gates: Array, chosen: Array, experts: int) -> Array:
+        """Gates of so many experts in the form in which `route` gives them: from those of the
+        chosen, both [T, k]; one that is chosen twice has both its gates."""
+        ...
+
     def experts(self, x: Array, gates: Array, chosen: Array, stacks: Stacks, layer: Index) -> Array:
         """The sum of the chosen experts, each by its gate: x [T, D], gates of `route`, chosen
         [T, k] -> this device's part of [T, D]."""
@@ -155,6 +160,10 @@ class StepByStep:
         """See `Strategy`. Gates are the probabilities of the chosen [T, k]."""
         probabilities = jax.nn.softmax(router_logits(x, w, layer))
         return probabilities, *lax.top_k(probabilities, chosen)
+
+    def gates_of(self, gates: Array, chosen: Array, experts: int) -> Array:
+        """See `Strategy`."""
+        return gates
 
     def experts(
         self,

@@ -6,13 +6,16 @@ V vocabulary, L layers, E experts, k chosen, N query heads, H head size.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from grok_app import Intervention
 from grok_app.checkpoint.folder import open_checkpoint
+from grok_app.interventions import KINDS
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,15 @@ class Float64:
             arrays["/".join(parameter.path(layer))] = array
         return arrays
 
-    def __call__(self, ids: list[int]) -> Exact:
+    def __call__(self, ids: list[int], interventions: Sequence[Intervention] = ()) -> Exact:
         """All of a text, none of whose tokens is padding."""
         config, arrays = self.config, self._arrays
         embeddings = arrays["language_model/in_out_embed/embeddings"]
         h = embeddings[ids] * config.embedding_multiplier_scale
         hidden, seen = [h], []
         for layer in range(config.num_layers):
-            h, *noted = self._layer(f"transformer/decoder_layer_{layer}", h)
+            here = [i for i in interventions if i.layers is None or layer in i.layers]
+            h, *noted = self._layer(f"transformer/decoder_layer_{layer}", h, here)
             hidden.append(h)
             seen.append(noted)
         scale = arrays["language_model/rms_norm/scale"]
@@ -73,21 +77,41 @@ class Float64:
         hidden_ = np.stack(hidden)
         return Exact(hidden_, router_logits, experts, gates, attention, logits[-1], lens)
 
-    def _layer(self, name: str, h: np.ndarray) -> tuple[np.ndarray, ...]:
+    def _layer(
+        self, name: str, h: np.ndarray, interventions: Sequence[Intervention]
+    ) -> tuple[np.ndarray, ...]:
         """h -> (h, router logits, experts, gates, attention)."""
         scales = [self._arrays[f"{name}/rms_norm{end}/scale"] for end in ("", "_1", "_2", "_3")]
         out, weights = self._attend(f"{name}/multi_head_attention", norm(h, scales[0]))
         h = h + norm(out, scales[1])
         x = norm(h, scales[2])
         router_logits = x @ self._arrays[f"{name}/router/w"]
-        probabilities = softmax(router_logits)
-        chosen = np.argsort(-probabilities, axis=-1)[:, : self.config.num_selected_experts]
-        gates = np.take_along_axis(probabilities, chosen, axis=-1)
+        routed = [self._route(logits, interventions) for logits in router_logits]
+        chosen, gates = (np.stack(part) for part in zip(*routed, strict=True))
         out = np.zeros_like(h)
         for token, (experts, factors) in enumerate(zip(chosen, gates, strict=True)):
             for expert, factor in zip(experts, factors, strict=True):
                 out[token] += factor * self._expert(f"{name}/moe", expert, x[token])
         return h + norm(out, scales[3]), router_logits, chosen, gates, weights
+
+    def _route(
+        self, logits: np.ndarray, interventions: Sequence[Intervention]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The experts of one token and their gates [k]; changes `logits` [E] as it is told."""
+        of = {kind: [i for i in interventions if i.kind == kind] for kind in KINDS}
+        for one in of["bias"]:
+            logits[one.expert] += one.by
+        for one in of["mask"]:
+            logits[one.expert] = -np.inf
+        forced = sorted(one.expert for one in of["force"])
+        logits[forced] = logits.max()
+        others = [expert for expert in np.argsort(-logits) if expert not in forced]
+        chosen = [*forced, *others][: self.config.num_selected_experts]
+        gates = softmax(logits)[chosen]
+        swaps = {one.expert: one.to for one in of["swap"]}
+        chosen = [swaps.get(expert, expert) for expert in chosen]
+        zeroed = {one.expert for one in of["zero"]}
+        return np.array(chosen), np.where([expert in zeroed for expert in chosen], 0.0, gates)
 
     def _attend(self, name: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """x [T, D] -> [T, D], and the weights [N, T, T]."""
