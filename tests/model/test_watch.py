@@ -33,7 +33,8 @@ def test_the_gpus_kernels_note_the_same(mini: Path) -> None:
     watch = Watch(frozenset(WHAT), heads=HEADS, top=5)
 
     @jax.jit
-    def step(*given):
+    def step(tokens, positions, cache):
+        given = tokens, positions, cache
         shard = shard_of(config, 1)
         return extend(params, config, shard, *given, platform=INTERPRETED, watch=watch)[2]
 
