@@ -33,9 +33,10 @@ def test_the_gpus_kernels_note_the_same(mini: Path) -> None:
     watch = Watch(frozenset(WHAT), heads=HEADS, top=5)
 
     @jax.jit
-    def step(*given):
-        settings = {"platform": INTERPRETED, "watch": watch}
-        return extend(params, config, shard_of(config, 1), *given, **settings)[2]
+    def step(tokens, positions, cache):
+        given = tokens, positions, cache
+        shard = shard_of(config, 1)
+        return extend(params, config, shard, *given, platform=INTERPRETED, watch=watch)[2]
 
     seen = {name: np.asarray(array)[:, 0] for name, array in step(*given).items()}
     exact = Float64(mini)(ids.tolist())
