@@ -10,7 +10,7 @@ from grok_app.errors import RequestError
 
 _FIELD = "interventions"
 KINDS = ("zero", "mask", "swap", "force", "bias")
-_MOST_BIAS = 1e6  # beyond, a softmax is no longer a matter of degree
+MOST_BIAS = 1e6  # beyond, a softmax is no longer a matter of degree
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class Intervention:
             raise RequestError("{field}: 'to' belongs to swap, and swap needs it", field=_FIELD)
         if (self.kind == "bias") != (self.by is not None):
             raise RequestError("{field}: 'by' belongs to bias, and bias needs it", field=_FIELD)
-        if self.by is not None and not (_is(self.by, (int, float)) and abs(self.by) <= _MOST_BIAS):
+        if self.by is not None and not (_is(self.by, (int, float)) and abs(self.by) <= MOST_BIAS):
             raise RequestError(
                 "{field}: by is {given!r}; expected a number from {least} to {most}",
                 field=_FIELD,
                 given=self.by,
-                least=-_MOST_BIAS,
-                most=_MOST_BIAS,
+                least=-MOST_BIAS,
+                most=MOST_BIAS,
             )
         if self.layers is not None:
             object.__setattr__(self, "layers", tuple(self.layers))

@@ -110,7 +110,7 @@ class Answering:
                 "context_length_exceeded",
                 "messages",
             )
-        return wish
+        return replace(wish, params=replace(wish.params, interventions=body.changes))
 
     def _conversation(self) -> tuple[Persona, list[Turn]]:
         """The persona, with what a system message says of it, and the turns.

@@ -49,7 +49,7 @@ def add_completions(app: FastAPI, service: Service) -> None:
         await to_thread.run_sync(completing.read)
         if body.echo and body.logprobs is not None:
             completing.scores = await scorer.score(
-                engine, completing.prompts, body.logprobs, request.receive
+                engine, completing.prompts, body.logprobs, body.changes, request.receive
             )
         await completing.begin()
         if body.stream:
@@ -87,6 +87,7 @@ class Completing:
         if body.max_tokens == 0:
             return
         given = body.sampling() | {"stop": body.stops, "logprobs": body.logprobs or 0}
+        given["interventions"] = body.changes
         if body.max_tokens is not None:
             given["max_tokens"] = body.max_tokens
         wishes = [Wish(ids, SamplingParams(**given)) for ids in self.prompts]

@@ -12,6 +12,7 @@ from starlette.types import Receive
 from grok_app.api.leaving import on_leaving
 from grok_app.api.logprobs import Entry
 from grok_app.errors import EngineBusy
+from grok_app.interventions import Intervention
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
@@ -29,9 +30,15 @@ class PromptScorer:
         self._turn = CapacityLimiter(1)
 
     async def score(
-        self, engine: Engine, prompts: Sequence[Sequence[int]], top: int, receive: Receive
+        self,
+        engine: Engine,
+        prompts: Sequence[Sequence[int]],
+        top: int,
+        changes: tuple[Intervention, ...],
+        receive: Receive,
     ) -> list[list[Entry]]:
-        """An entry for each token of each prompt, with its `top` likeliest alternatives.
+        """An entry for each token of each prompt, with its `top` likeliest alternatives, under the
+        given interventions.
 
         Ends early when `receive` tells that the client has gone.
 
@@ -46,16 +53,22 @@ class PromptScorer:
         gone = threading.Event()
         async with on_leaving(receive, gone.set):
             return await to_thread.run_sync(
-                lambda: [_entries(engine, prompt, top, gone) for prompt in prompts],
+                lambda: [_entries(engine, prompt, top, changes, gone) for prompt in prompts],
                 limiter=self._turn,
             )
 
 
-def _entries(engine: Engine, ids: Sequence[int], top: int, gone: threading.Event) -> list[Entry]:
+def _entries(
+    engine: Engine,
+    ids: Sequence[int],
+    top: int,
+    changes: tuple[Intervention, ...],
+    gone: threading.Event,
+) -> list[Entry]:
     entries = [Entry(ids[0], None, ())]
     if gone.is_set():
         return entries
-    for scores in engine.score(ids):
+    for scores in engine.score(ids, changes):
         if gone.is_set():
             break
         likeliest = zip(scores.top.tolist(), scores.top_logprob.tolist(), strict=True)

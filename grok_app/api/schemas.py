@@ -17,9 +17,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from grok_app.interventions import MOST_BIAS, Intervention
 from grok_app.sampling import BOUNDS
 
 MOST_N = 16
+MOST_CHANGES = 256
+MOST_LAYERS = 1024
 MOST_STOPS = 16  # so that a persona's own find room in the engine's too
 _MOST_ID = 2**31 - 1  # of a token, whatever the vocabulary
 
@@ -47,6 +50,7 @@ def _bounded(name: str, least: float | None = None) -> Any:
     return Field(ge=bound.least if least is None else least, le=bound.most)
 
 
+Number = Annotated[int, Field(ge=0, le=MOST_LAYERS)]  # of a layer or an expert
 Text = Annotated[str, Field(min_length=1)]
 TokenId = Annotated[int, Field(ge=0, le=_MOST_ID)]
 TokenIds = Annotated[list[TokenId], Field(min_length=1)]
@@ -65,6 +69,18 @@ class StreamOptions(Body):
     include_usage: bool = False
 
 
+class Change(Body):
+    """A change of the experts that tokens go to; see `interventions.Intervention`."""
+
+    kind: Literal["zero", "mask", "swap", "force", "bias"]
+    expert: Number
+    layers: Annotated[list[Number], Field(min_length=1, max_length=MOST_LAYERS)] | None = None
+    to: Number | None = Field(None, description="which expert works instead, of a swap")
+    by: Annotated[float, Field(ge=-MOST_BIAS, le=MOST_BIAS)] | None = Field(
+        None, description="what is added to the router's logit, of a bias"
+    )
+
+
 class Asked(Body):
     """What a completion and a chat have in common."""
 
@@ -81,6 +97,16 @@ class Asked(Body):
     n: Annotated[int, Field(ge=1, le=MOST_N)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
+    interventions: Annotated[list[Change], Field(max_length=MOST_CHANGES)] | None = None
+
+    @property
+    def changes(self) -> tuple[Intervention, ...]:
+        """The interventions, as the engine takes them.
+
+        Raises:
+            RequestError: one says too little or too much.
+        """
+        return tuple(Intervention(**change.model_dump()) for change in self.interventions or ())
 
     @property
     def stops(self) -> tuple[str, ...]:

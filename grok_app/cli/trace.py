@@ -21,6 +21,7 @@ from grok_app.checkpoint.folder import read_config
 from grok_app.engine.recording import watch_of
 from grok_app.errors import SettingsError
 from grok_app.files import read_whole
+from grok_app.interventions import Intervention, check
 from grok_app.options import EngineOptions
 from grok_app.settings import Settings
 
@@ -44,6 +45,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layers", help="only these, such as 0,4-7 (default: all)")
     parser.add_argument("--heads", help="of the attention, as layer:head, such as 3:0,3:1")
     parser.add_argument("--top", type=int, default=5, help="tokens of the lens (default: 5)")
+    parser.add_argument(
+        "--intervene",
+        metavar="WHAT",
+        action="append",
+        default=[],
+        help="change the routing; once for each change, such as mask:3, zero:3@0,4-7 (of these "
+        "layers), swap:3=5, force:3, bias:3=1.5; docs/python.md says what they do",
+    )
     parser.add_argument("--checkpoint", type=Path, default=Settings.checkpoint)
     parser.add_argument("--context", type=int, help="tokens of a text (default: the model's)")
     parser.add_argument("--dtype", help="float32 or bfloat16")
@@ -57,7 +66,9 @@ def run(given: argparse.Namespace) -> int:
         GrokError: the model cannot be loaded, or a file or an option is wrong.
     """
     asked = given.what.split(","), _layers(given.layers), _heads(given.heads), given.top
-    watch_of(read_config(given.checkpoint), *asked)
+    config, changes = read_config(given.checkpoint), [*map(_intervention, given.intervene)]
+    watch_of(config, *asked)
+    check(changes, config.num_layers, config.num_experts, config.num_selected_experts)
     places = _places(given.out, given.files, given.what.split(","))
     texts = [_read(path) for path in given.files]
     options = EngineOptions(slots=1, saved=0, context=given.context, dtype=given.dtype)
@@ -66,7 +77,7 @@ def run(given: argparse.Namespace) -> int:
         traces = []
         with tqdm(total=sum(map(len, ids)), unit="token") as bar:
             for place, text in zip(places, ids, strict=True):
-                trace = engine.trace(text, *asked, progress=bar.update)
+                trace = engine.trace(text, *asked, changes, bar.update)
                 if given.out.suffix in _ARRAYS:
                     trace.save(place)
                 else:
@@ -86,6 +97,22 @@ def _layers(text: str | None) -> list[int] | None:
         return [n for first, _, last in runs for n in range(int(first), int(last or first) + 1)]
     except ValueError:
         raise SettingsError(f"--layers {text}: expected numbers such as 0,4-7") from None
+
+
+def _intervention(text: str) -> Intervention:
+    """What a text such as "bias:3=1.5@0,4-7" says."""
+    what, _, layers = text.partition("@")
+    kind, _, expert = what.partition(":")
+    expert, _, value = expert.partition("=")
+    try:
+        numbers = _layers(layers) if layers else None
+        to = int(value) if kind == "swap" else None
+        by = float(value) if value and kind != "swap" else None
+        return Intervention(kind, int(expert), tuple(numbers) if numbers else None, to, by)
+    except ValueError:
+        raise SettingsError(
+            f"--intervene {text}: expected such as mask:3, zero:3@0,4-7, swap:3=5, bias:3=1.5"
+        ) from None
 
 
 def _heads(text: str | None) -> list[tuple[int, int]] | None:

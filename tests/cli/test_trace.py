@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import grok_app
 from grok_app.cli.main import main
 from tests.cli.test_commands import run
 
@@ -41,7 +42,8 @@ def test_a_table_of_several_files(texts: tuple[Path, Path], tmp_path: Path, nano
 
 def test_arrays_of_each_of_several_files(texts: tuple[Path, Path], tmp_path: Path, nano) -> None:
     asked = "--what", "hidden,attention", "--heads", "1:0,5:3"
-    shown = run("trace", *texts, *asked, "--out", tmp_path / "x.npz")
+    changes = [f"--intervene={change}" for change in ("mask:3", "bias:5=1.5@0,4-5", "swap:1=2@2")]
+    shown = run("trace", *texts, *asked, *changes, "--out", tmp_path / "x.npz")
     assert "Written:" in shown
     tokens = len(nano.encode(CAT)) + len(nano.encode(NAMES))
     assert f"{tokens}/{tokens}" in shown  # of the bar
@@ -50,6 +52,13 @@ def test_arrays_of_each_of_several_files(texts: tuple[Path, Path], tmp_path: Pat
         assert arrays["hidden"].shape == (7, tokens, nano.config.emb_size)
         assert arrays["attention"].shape == (2, tokens, tokens)
         assert arrays["heads"].tolist() == [[1, 0], [5, 3]]
+        interventions = (
+            grok_app.Intervention("mask", 3),
+            grok_app.Intervention("bias", 5, (0, 4, 5), by=1.5),
+            grok_app.Intervention("swap", 1, (2,), to=2),
+        )
+        expected = nano.trace(NAMES, "hidden", interventions=interventions).hidden
+        np.testing.assert_allclose(arrays["hidden"], expected, atol=1e-3)
     assert (tmp_path / "x-cat.npz").exists()
 
 
@@ -63,6 +72,10 @@ def test_arrays_of_each_of_several_files(texts: tuple[Path, Path], tmp_path: Pat
         (["--out", "x.npz", "--what", "hat"], "'hat'; expected some of experts"),
         (["--out", "x.npz", "--layers", "0-9"], "from 0 to 5"),
         (["--out", "x.npz", "--layers", "all"], "--layers all: expected numbers"),
+        (["--out", "x.npz", "--intervene", "mask"], "--intervene mask: expected such as"),
+        (["--out", "x.npz", "--intervene", "mask:9"], "from 0 to 7"),
+        (["--out", "x.npz", "--intervene", "swap:3"], "--intervene swap:3: expected such as"),
+        (["--out", "x.npz", "--intervene", "mask:3=2"], "'by' belongs to bias"),
         (["--out", "x.npz", "--heads", "3"], "--heads 3: expected layer:head"),
         (["--out", "x.npz", "--what", "attention"], "expected heads"),
         (["cat.txt", "--out", "x.npz"], "given twice"),
