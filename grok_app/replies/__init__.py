@@ -6,10 +6,10 @@ No Gradio, no FastAPI and no JAX in here.
 """
 
 from grok_app.replies.registry import Replies
-from grok_app.replies.reply import Ended, Progress, Reply
+from grok_app.replies.reply import Ended, Progress, Reply, stop
 from grok_app.replies.start import start
 from grok_app.replies.stream import pieces, progress
-from grok_app.replies.wish import Wish, chat_wish, text_wish
+from grok_app.replies.wish import Wish, chat_prompt, chat_wish, text_wish
 
 __all__ = [
     "Ended",
@@ -17,9 +17,11 @@ __all__ = [
     "Replies",
     "Reply",
     "Wish",
+    "chat_prompt",
     "chat_wish",
     "pieces",
     "progress",
     "start",
+    "stop",
     "text_wish",
 ]

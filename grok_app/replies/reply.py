@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -42,6 +43,12 @@ class Progress:
     first: float | None
     speed: float
     ended: Ended | None
+
+
+def stop(replies: Iterable[Reply]) -> None:
+    """Ends replies where they are, which frees the engine's slots."""
+    for reply in replies:
+        reply.stop()
 
 
 class Reply:

@@ -118,6 +118,17 @@ def test_replies_are_greedy_and_in_order(nano: grok_app.Engine, problems: Path) 
         assert reply == "".join(piece.text for piece in alone)
 
 
+def test_who_leaves_an_evaluation_frees_the_slots(nano: grok_app.Engine, problems: Path) -> None:
+    first, *asked = gsm8k.read_problems(problems)
+    replies = gsm8k.ask(nano, [first], asked, 200)
+    next(replies)
+    replies.close()  # type: ignore[attr-defined]
+    deadline = time.monotonic() + 5
+    while nano.stats().running and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not nano.stats().running
+
+
 @pytest.mark.parametrize(("length", "context"), [(2, 8), (8, 8), (9, 8), (100, 8), (23, 7)])
 def test_windows_judge_every_token_once_with_half_a_context_before_it(length, context) -> None:
     judged: list[int] = []

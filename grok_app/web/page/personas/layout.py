@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from grok_app.chat import Persona, Turn, build_prompt, write_persona
+from grok_app.chat import Persona, Turn, write_persona
 from grok_app.errors import GrokError, PersonaError
+from grok_app.replies import chat_prompt
 from grok_app.web.page.choice import Choice
 from grok_app.web.page.events import QUICK, Updates
 from grok_app.web.page.notice import Notice, explain
@@ -356,17 +357,9 @@ class PersonasTab:
 
     def _viewed(self, persona: Persona, text: str, sample: str, say: Translate) -> Updates:
         """The prompt for a message, as the chat would build it, and the persona's file."""
-        tokenizer = self.engine.tokenizer
-        if tokenizer is None:
-            return {self.prompt: "", self.file: text}
+        turns = [Turn("user", sample[:_LONGEST_SAMPLE])]  # the bound of the field is the browser's
         try:
-            prompt = build_prompt(
-                persona,
-                [Turn("user", sample[:_LONGEST_SAMPLE])],  # the bound of the field is the browser's
-                tokenizer.encode,
-                self.engine.context,
-                persona.sampling.max_tokens,
-            )
+            prompt = chat_prompt(self.engine, persona, turns, persona.sampling.max_tokens)
         except GrokError as error:
             return {self.prompt: explain(error, say), self.file: text}
         info = say("{used} of {context} tokens").format(
