@@ -81,6 +81,12 @@ async def test_a_reply_is_the_engines_text(nano) -> None:
     assert "".join(piece.text for piece in reply.pieces) == reply.text
 
 
+async def test_pieces_have_the_bytes_of_their_tokens(nano) -> None:
+    pieces = list(nano.generate("Once upon a time", SamplingParams(max_tokens=30, seed=1)))
+    assert [p.data for p in pieces] == [nano.tokenizer.token_bytes(p.token_id) for p in pieces]
+    assert "".join(p.text for p in pieces) == b"".join(p.data for p in pieces).decode()
+
+
 async def test_raw_text_keeps_its_spaces(nano) -> None:
     turns = (Turn("user", "It was a dark night,"),)
     wishes = [wish(nano, "raw", turns, max_tokens=n, temperature=0.0) for n in range(1, 6)]
