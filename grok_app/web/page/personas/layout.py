@@ -12,7 +12,7 @@ from grok_app.chat import Persona, Turn, write_persona
 from grok_app.errors import GrokError, PersonaError
 from grok_app.replies import chat_prompt
 from grok_app.web.page.choice import Choice
-from grok_app.web.page.events import QUICK, Updates
+from grok_app.web.page.events import QUICK, Updates, calls
 from grok_app.web.page.notice import Notice, explain
 from grok_app.web.page.personas.fields import place_of, table_of
 from grok_app.web.page.personas.form import PersonaForm
@@ -35,14 +35,6 @@ _KEPT = "Kept in your browser, and nowhere else."
 _CHANGED = "Not saved yet."
 _WRONG = "Not saved: something has to be mended first."
 _LONGEST_SAMPLE = 2000  # characters of the message to try
-_DOWNLOAD = """(name, text) => {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/toml" }));
-  const plain = name.replace(/[^\\p{L}\\p{N}]+/gu, "-").replace(/^-+|-+$/g, "");
-  link.download = `${plain || "persona"}.toml`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-}"""
 
 
 class PersonasTab:
@@ -142,7 +134,7 @@ class PersonasTab:
         gr.on(kept, self.on_kept, [self.shelf], [self.list, told], **latest)
         self.export.click(
             self.on_export, [self.shelf, *form], [self.form.name, self.file], **QUICK
-        ).success(None, [self.form.name, self.file], None, js=_DOWNLOAD, **QUICK)
+        ).success(None, [self.form.name, self.file], None, js=calls("savePersona"), **QUICK)
 
     # What is shown.
 
