@@ -104,15 +104,17 @@ class CompareTab:
         self._tabs, stored = tabs, self._chat.stored
         settings = [part for column in self.columns for part in column.inputs]
         told = self._notice.view
+        asked = [self.compared, stored, own, self.many, self.message, *settings]
         self.message.submit(
             self.on_message,
-            [self.compared, stored, own, self.many, self.message, *settings],
+            asked,
             [self.compared, self.message, told],
-            js=calls("compare"),
+            js=calls("compare", _MOST, asked.index(self.message)),
             **QUICK,
         ).then(None, None, None, js=calls("compareBegun"), **QUICK)
         drawn = [output for column in self.columns for output in column.outputs]
-        self.compared.input(None, None, [*drawn, self.message], js=calls("compareDrawn"), **QUICK)
+        draw = calls("compareDrawn", _MOST)
+        self.compared.input(None, None, [*drawn, self.message], js=draw, **QUICK)
         self.message.stop(None, None, None, js=calls("compareStop"), **QUICK)
         self.many.change(self.on_many, self.many, [c.box for c in self.columns], **QUICK)
         for number, column in enumerate(self.columns):
