@@ -8,12 +8,15 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import gradio as gr
 
 from grok_app.chat import Sampling
 from grok_app.errors import RequestError
 from grok_app.web.server.recent import Recent
+
+AnySampling = TypeVar("AnySampling", bound=Sampling)
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Limits:
             for name in names:
                 self._sent.add(name, messages)
 
-    def bounded(self, sampling: Sampling) -> Sampling:
+    def bounded(self, sampling: AnySampling) -> AnySampling:
         """`sampling` with a reply no longer than is allowed."""
         if self.tokens is None:
             return sampling
