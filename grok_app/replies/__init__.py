@@ -1,7 +1,8 @@
-"""Replies, from a wish to the last word: the only place that asks the engine for one.
+"""Makes replies: nothing else builds a prompt or asks the engine for a reply.
 
-Faces of it are the page, the API, the endpoint `/chat` and the evaluation of the default model.
-Everything runs on one event loop; only the engine's own thread calls in from outside, to wake it.
+A `Wish` says what a reply is to be, `start` asks the engine for it, and a `Reply` takes its tokens
+as they come. The page, the API, the endpoint `/chat` and the evaluations use this. All of it runs
+on one event loop; the engine's own thread only wakes that loop.
 No Gradio, no FastAPI and no JAX in here.
 """
 

@@ -45,7 +45,7 @@ def evaluate(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def refused_once_changed(folder: Path, changed: Path, *options: str) -> None:
-    """Makes of a finished report one in the making, changes a file, and has it go on."""
+    """Makes of a finished report one in the making, changes a file, and lets it go on."""
     finished = json.loads((folder / "report").read_text())
     (folder / "report").unlink()
     lines = [json.dumps(line) + "\n" for line in (finished["settings"], finished["results"][0])]

@@ -26,8 +26,8 @@ import { branch } from "./tree.js";
  * @property {(id: string) => string} idOf under which id a conversation goes on here
  * @property {(id: string, change: (stored: Conversation) => Conversation) => Promise<Conversation | null>}
  *     write changes a conversation in the store
- * @property {() => void} draw has Gradio draw what `drawn` gives
- * @property {() => void} settle has the server draw the conversation after a reply
+ * @property {() => void} draw makes Gradio draw what `drawn` gives
+ * @property {() => void} settle lets the server draw the conversation after a reply
  * @property {{ gone: string }} texts
  */
 
@@ -154,7 +154,7 @@ export function createAnswering({ opened, idOf, write, draw, settle, texts }) {
     });
   }
 
-  /** Has the reply of the open conversation end where it is. */
+  /** Ends the reply of the open conversation where it is. */
   async function stop() {
     const pending = opened.get()?.pending;
     if (pending) await stopReply(pending.id);

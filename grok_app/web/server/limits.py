@@ -36,9 +36,9 @@ def visitor_of(request: gr.Request) -> Visitor:
 class Limits:
     """The limits of a page; without numbers there are none.
 
-    A visitor is known by session and by address, and both must be within the limit: a new tab
-    gives nobody more messages, and neither does a new address. What is remembered is who sent when,
-    for a minute, so what this holds is bounded by what is let through.
+    Messages are counted for each session and for each address, and neither count may pass the
+    limit: so neither a new tab nor a new address gives a visitor more messages. Each message that
+    is let through is remembered for a minute, and none that is refused.
     """
 
     def __init__(
