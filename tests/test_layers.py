@@ -38,7 +38,7 @@ MAY_IMPORT = {
     },
     "chat": {"errors", "files", "sampling"},
     "replies": {"errors", "sampling", "chat", "engine"},
-    "evaluation": {"errors", "files", "engine", "__init__"},
+    "evaluation": {"errors", "files", "engine", "replies", "__init__"},
     "api": {
         "errors",
         "files",
@@ -83,6 +83,9 @@ ONLY_IN = {
 
 # Arrays in, arrays out: no files and no threads in the model.
 NOT_IN_MODEL = {"os", "io", "pathlib", "pickle", "mmap", "threading", "queue", "concurrent"}
+
+# Which parts alone may call these: whoever wants a reply or a prompt asks the room of replies.
+ONLY_CALLED_IN = {"generate": {"replies"}, "build_prompt": {"replies"}}
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 DECLARATIONS = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.AugAssign, *DEFINITIONS)
@@ -132,6 +135,15 @@ def test_libraries_stay_in_their_rooms(source: Path) -> None:
         first = module.partition(".")[0]
         assert part in ONLY_IN.get(first, {part}), f"{part} must not import {module}"
         assert part != "model" or first not in NOT_IN_MODEL, f"the model must not import {module}"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=named)
+def test_replies_are_made_in_one_place(source: Path) -> None:
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func).rpartition(".")[2]
+            allowed = ONLY_CALLED_IN.get(name, {part_of(source)})
+            assert part_of(source) in allowed, f"{named(source)}:{node.lineno} calls {name}"
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=named)

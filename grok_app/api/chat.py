@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from anyio import to_thread
@@ -35,7 +36,7 @@ from grok_app.api.stream import EventStream
 from grok_app.api.usage import usage
 from grok_app.chat import Persona, Turn, neutralize
 from grok_app.errors import RequestError
-from grok_app.replies import Reply, Wish, chat_wish, start
+from grok_app.replies import Reply, Wish, chat_wish, start, stop
 
 
 def add_chat(app: FastAPI, service: Service) -> None:
@@ -56,7 +57,8 @@ def add_chat(app: FastAPI, service: Service) -> None:
         answering = Answering(service, persona, body)
         await answering.begin()
         if body.stream:
-            return EventStream(answering.chunks(request), service.patience, answering.stop)
+            end = partial(stop, answering.replies)
+            return EventStream(answering.chunks(request), service.patience, end)
         return JSONResponse((await answering.whole(request)).model_dump())
 
 
@@ -66,7 +68,7 @@ class Answering:
     def __init__(self, service: Service, persona: Persona, body: ChatRequest):
         self._body, self._persona, self._engine = body, persona, service.engine
         self._tokenizer = service.tokenizer
-        self._replies: list[Reply] = []
+        self.replies: list[Reply] = []
         self._head: dict[str, Any] = {
             "id": f"chatcmpl-{uuid.uuid4().hex}",
             "created": int(time.time()),
@@ -82,7 +84,7 @@ class Answering:
         """
         wish = await to_thread.run_sync(self._wish)
         wishes = [with_seed(wish, self._body.seed, k) for k in range(self._body.n or 1)]
-        self._replies = await start(self._engine, wishes)
+        self.replies = await start(self._engine, wishes)
 
     def _wish(self) -> Wish:
         body, (persona, turns) = self._body, self._conversation()
@@ -127,11 +129,6 @@ class Answering:
             raise ApiError(400, "a system message can only stand first", param="messages")
         return persona, _turns(messages)
 
-    def stop(self) -> None:
-        """Ends what is still being made, which frees the engine's slots."""
-        for reply in self._replies:
-            reply.stop()
-
     async def whole(self, request: Request) -> ChatCompletion:
         """The answer, when it is complete."""
         choices = [
@@ -141,7 +138,7 @@ class Answering:
                 logprobs=ChatLogprobs(content=[]) if self._body.logprobs else None,
                 finish_reason=None,
             )
-            for index in range(len(self._replies))
+            for index in range(len(self.replies))
         ]
         async with aclosing(self._choices(request)) as pieces_of_choices:
             async for piece in pieces_of_choices:
@@ -156,7 +153,7 @@ class Answering:
         """The answer as it is made: first the role, then the text."""
         head = self._head | {"object": "chat.completion.chunk"}
         async with aclosing(self._choices(request)) as pieces_of_choices:
-            for index in range(len(self._replies)):
+            for index in range(len(self.replies)):
                 begun = Delta(role="assistant", content="")
                 yield ChatChunk(**head, choices=[_chunk(index, begun, None, None)])
             async for piece in pieces_of_choices:
@@ -166,7 +163,7 @@ class Answering:
             yield ChatChunk(**head, choices=[], usage=self._usage())
 
     async def _choices(self, request: Request) -> AsyncGenerator[ChatChunkChoice]:
-        async with aclosing(pieces_for(request.receive, self._replies)) as made:
+        async with aclosing(pieces_for(request.receive, self.replies)) as made:
             async for index, piece in made:
                 logprobs = None
                 if self._body.logprobs:
@@ -174,7 +171,7 @@ class Answering:
                 yield _chunk(index, Delta(content=piece.text), logprobs, piece.finish_reason)
 
     def _usage(self) -> Usage:
-        return usage([len(self._replies[0].wish.ids)], self._replies)
+        return usage([len(self.replies[0].wish.ids)], self.replies)
 
 
 def _with_system_message(persona: Persona, text: str) -> Persona:

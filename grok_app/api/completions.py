@@ -6,7 +6,8 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from anyio import to_thread
 from fastapi import FastAPI, Request, Response
@@ -24,10 +25,7 @@ from grok_app.api.stream import EventStream
 from grok_app.api.usage import usage
 from grok_app.engine.request import SamplingParams
 from grok_app.errors import ContextExceeded, RequestError
-from grok_app.replies import Reply, Wish, start
-
-if TYPE_CHECKING:
-    from grok_app.engine.engine import Engine
+from grok_app.replies import Reply, Wish, start, stop, text_wish
 
 
 def add_completions(app: FastAPI, service: Service) -> None:
@@ -53,7 +51,8 @@ def add_completions(app: FastAPI, service: Service) -> None:
             )
         await completing.begin()
         if body.stream:
-            return EventStream(completing.chunks(request), service.patience, completing.stop)
+            end = partial(stop, completing.replies)
+            return EventStream(completing.chunks(request), service.patience, end)
         return JSONResponse((await completing.whole(request)).model_dump())
 
 
@@ -63,45 +62,51 @@ class Completing:
     def __init__(self, service: Service, body: CompletionRequest):
         self._body, self._engine = body, service.engine
         self._n = body.n or 1
-        self._replies: list[Reply] = []
+        self.replies: list[Reply] = []
         self._head: dict[str, Any] = {
             "id": f"cmpl-{uuid.uuid4().hex}",
             "object": "text_completion",
             "created": int(time.time()),
             "model": body.model,
         }
-        self.prompts: list[list[int]] = []
+        self._wishes: list[Wish] = []
         self.scores: list[list[Entry]] | None = None
 
+    @property
+    def prompts(self) -> list[Sequence[int]]:
+        """The tokens of the prompts, once they are read."""
+        return [wish.ids for wish in self._wishes]
+
     def read(self) -> None:
-        """Turns the prompts into tokens.
+        """Makes a wish of each prompt.
 
         Raises:
             ApiError: a prompt is no text that can be read, or too long.
+            RequestError: a setting is out of range.
         """
-        self.prompts = [_tokens(self._engine, prompt) for prompt in self._body.prompts]
+        body = self._body
+        given = body.sampling() | {"stop": body.stops, "logprobs": body.logprobs or 0}
+        if body.max_tokens:  # without a token to make, the prompts are only read
+            given["max_tokens"] = body.max_tokens
+        given["interventions"] = body.changes
+        params = SamplingParams(**given)
+        try:
+            self._wishes = [text_wish(self._engine, prompt, params) for prompt in body.prompts]
+        except ContextExceeded as error:
+            raise as_api_error(error, "prompt") from None
+        except RequestError as error:
+            raise ApiError(400, f"prompt: {error}", param="prompt") from None
 
     async def begin(self) -> None:
         """Asks for the replies to all prompts, or for none; see `replies.start`."""
-        body = self._body
-        if body.max_tokens == 0:
+        if self._body.max_tokens == 0:
             return
-        given = body.sampling() | {"stop": body.stops, "logprobs": body.logprobs or 0}
-        given["interventions"] = body.changes
-        if body.max_tokens is not None:
-            given["max_tokens"] = body.max_tokens
-        wishes = [Wish(ids, SamplingParams(**given)) for ids in self.prompts]
-        seeds = range(self._n)
-        several = [with_seed(wish, body.seed, k) for wish in wishes for k in seeds]
+        seed, seeds = self._body.seed, range(self._n)
+        several = [with_seed(wish, seed, k) for wish in self._wishes for k in seeds]
         try:
-            self._replies = await start(self._engine, several)
+            self.replies = await start(self._engine, several)
         except ContextExceeded as error:
             raise as_api_error(error, "prompt") from None
-
-    def stop(self) -> None:
-        """Ends what is still being made, which frees the engine's slots."""
-        for reply in self._replies:
-            reply.stop()
 
     async def whole(self, request: Request) -> Completion:
         """The answer, when it is complete."""
@@ -129,15 +134,15 @@ class Completing:
         body, tokenizer = self._body, self._engine.tokenizer
         logs = [CompletionLog(tokenizer) for _ in range(len(self.prompts) * self._n)]
         for index, log in enumerate(logs):
-            if body.echo or not self._replies:
+            if body.echo or not self.replies:
                 scores = self.scores[index // self._n] if self.scores else None
                 yield CompletionChoice(
                     index=index,
                     text=self._echoed(index // self._n) if body.echo else "",
                     logprobs=None if scores is None else log.add(scores),
-                    finish_reason=None if self._replies else "length",
+                    finish_reason=None if self.replies else "length",
                 )
-        async with aclosing(pieces_for(request.receive, self._replies)) as made:
+        async with aclosing(pieces_for(request.receive, self.replies)) as made:
             async for index, piece in made:
                 wanted = body.logprobs is not None
                 yield CompletionChoice(
@@ -154,23 +159,7 @@ class Completing:
         return tokenizer.decode(prompt) if tokenizer else ""
 
     def _usage(self) -> Usage:
-        return usage(map(len, self.prompts), self._replies)
-
-
-def _tokens(engine: Engine, prompt: str | Sequence[int]) -> list[int]:
-    try:
-        ids = engine.encode(prompt)
-    except RequestError as error:
-        raise ApiError(400, f"prompt: {error}", param="prompt") from None
-    if len(ids) > engine.context:
-        raise ApiError(
-            400,
-            f"the prompt has {len(ids)} tokens; this engine's context is {engine.context}: "
-            "shorten it",
-            "context_length_exceeded",
-            "prompt",
-        )
-    return ids
+        return usage(map(len, self.prompts), self.replies)
 
 
 def _grow(choice: CompletionChoice, piece: CompletionChoice) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.types import Receive
 
-from grok_app.replies import Reply, pieces
+from grok_app.replies import Reply, pieces, stop
 
 if TYPE_CHECKING:
     from grok_app.engine.generation import Piece
@@ -42,11 +43,7 @@ async def pieces_for(
     Raises:
         EngineFailed: the engine has stopped.
     """
-
-    def stop() -> None:
-        for reply in replies:
-            reply.stop()
-
-    async with on_leaving(receive, stop), aclosing(pieces(replies)) as made:
+    leave = partial(stop, replies)
+    async with on_leaving(receive, leave), aclosing(pieces(replies)) as made:
         async for numbered in made:
             yield numbered

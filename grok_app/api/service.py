@@ -50,11 +50,10 @@ class Service:
         """The engine's tokenizer.
 
         Raises:
-            ApiError: the model is still loading, or has none.
+            ApiError: the model is still loading.
+            RequestError: it has none.
         """
-        if self.engine.tokenizer is None:
-            raise ApiError(400, "this checkpoint has no tokenizer.model: give token ids")
-        return self.engine.tokenizer
+        return self.engine.require_tokenizer()
 
     @property
     def models(self) -> list[str]:

@@ -19,8 +19,8 @@ DONE = "[DONE]"
 class EventStream(Response):
     """A response of one event for each object, and OpenAI's last.
 
-    An event is written only when the one before has been taken: what a slow client has not read
-    waits as tokens, of which there are at most a context, not as text.
+    An event is made only when the one before it has been sent. So hardly any text waits in memory
+    for a slow client, only the tokens of its replies.
     """
 
     media_type = "text/event-stream"

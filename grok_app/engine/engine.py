@@ -82,13 +82,7 @@ class Engine(Loop):
             EngineFailed: the engine serves no more.
         """
         ids = self.encode(prompt)
-        if len(ids) >= self.context:
-            raise ContextExceeded(
-                "the prompt has {used} tokens; this engine's context is {context}, and a reply "
-                "needs room too: shorten it",
-                used=len(ids),
-                context=self.context,
-            )
+        self.check_length(ids, with_reply=True)
         if params.stop and self.tokenizer is None:
             raise RequestError(
                 "stop strings need a tokenizer, and this checkpoint has none", field="stop"
@@ -109,12 +103,33 @@ class Engine(Loop):
             RequestError: there are none, one is no token, or the text cannot be read.
         """
         if isinstance(prompt, str):
-            if self.tokenizer is None:
-                raise RequestError(
-                    "this checkpoint has no tokenizer.model: give the prompt as token ids"
-                )
-            prompt = self.tokenizer.encode(prompt)
+            prompt = self.require_tokenizer().encode(prompt)
         return self._check_ids(prompt)
+
+    def require_tokenizer(self) -> Tokenizer:
+        """The tokenizer.
+
+        Raises:
+            RequestError: the checkpoint has none.
+        """
+        if self.tokenizer is None:
+            raise RequestError(
+                "this checkpoint has no tokenizer.model, so it cannot read a text: give token ids"
+            )
+        return self.tokenizer
+
+    def check_length(self, ids: Sequence[int], with_reply: bool = False) -> None:
+        """Raises ContextExceeded unless the ids fit the context, and with them the first token of
+        a reply if `with_reply`."""
+        if len(ids) + with_reply > self.context:
+            raise ContextExceeded(
+                "the prompt has {used} tokens; this engine's context is {context}, and a reply "
+                "needs room too: shorten it"
+                if with_reply
+                else "the text has {used} tokens; this engine's context is {context}: shorten it",
+                used=len(ids),
+                context=self.context,
+            )
 
     def logits(self, rows: Sequence[Sequence[int]]) -> np.ndarray:
         """The model's float32 logits [batch, length, vocabulary] for rows of token ids.
@@ -260,12 +275,7 @@ class Engine(Loop):
     def _check_text(self, ids: Sequence[int]) -> list[int]:
         """The ids of a text that is to be scored."""
         checked = self._check_ids(ids)
-        if len(checked) > self.context:
-            raise ContextExceeded(
-                "the text has {used} tokens; this engine's context is {context}",
-                used=len(checked),
-                context=self.context,
-            )
+        self.check_length(checked)
         if self._leader:
             raise RequestError(
                 "a text cannot be scored where several processes serve together, for each would "

@@ -71,7 +71,7 @@ class Generation(Iterator[Piece]):
         return self._request.params.seed
 
     def notify(self, listener: Callable[[], None]) -> None:
-        """Has `listener` called, by the engine's thread, whenever `take(0)` may have something
+        """From now on the engine's thread calls `listener` whenever `take(0)` may have something
         new, perhaps several pieces. It must be quick and must not raise. For event loops, which
         cannot wait in `take`."""
         self._request.on_output = listener

@@ -7,6 +7,7 @@ one is wrong.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections import deque
@@ -19,10 +20,10 @@ from typing import TYPE_CHECKING
 from grok_app import SamplingParams
 from grok_app.errors import SettingsError
 from grok_app.files import read_whole
+from grok_app.replies import Reply, pieces, start, stop, text_wish
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
-    from grok_app.engine.generation import Generation
 
 _NUMBER = re.compile(r"#### (-?[0-9.,]+)")
 _STOP = "\n\nQuestion:"
@@ -91,15 +92,20 @@ def ask(
         RequestError: a prompt is too long for the context.
         EngineFailed: the engine has stopped.
     """
-    remaining = iter(problems)
+    params = SamplingParams(max_tokens=max_tokens, temperature=0, stop=_STOP)
+    wishes = (text_wish(engine, prompt(examples, problem), params) for problem in problems)
+    under_way: deque[Reply] = deque()
+    with asyncio.Runner() as runner:
+        try:
+            under_way.extend(runner.run(start(engine, list(islice(wishes, engine.slots)))))
+            while under_way:
+                yield runner.run(_whole(under_way.popleft()))
+                under_way.extend(runner.run(start(engine, list(islice(wishes, 1)))))
+        finally:
+            stop(under_way)
 
-    def begin(problem: Problem) -> Generation:
-        text = prompt(examples, problem)
-        return engine.generate(
-            text, SamplingParams(max_tokens=max_tokens, temperature=0, stop=_STOP)
-        )
 
-    under_way = deque(map(begin, islice(remaining, engine.slots)))
-    while under_way:
-        yield "".join(piece.text for piece in under_way.popleft())
-        under_way.extend(map(begin, islice(remaining, 1)))
+async def _whole(reply: Reply) -> str:
+    async for _ in pieces([reply]):
+        pass
+    return reply.text

@@ -25,7 +25,7 @@ constexpr int kColumns = 4;       // vectors of a value whose sums stay in regis
 constexpr float kCap = 30.0f;     // scores are capped softly: kCap * tanh(score / kCap)
 constexpr float kNever = -1e30f;
 
-// Has numbers fetched that are needed soon.
+// Fetches numbers into the cache that are needed soon.
 template <typename Number>
 void Fetch(const Number* numbers, int64_t count) {
   constexpr int64_t kStep = kLine / sizeof(Number);

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
 
 KEPT = 900.0  # seconds in which a reply that has ended can be fetched
-_AWAITED = 5.0  # seconds after which whoever reads a reply has asked again, whatever the network
+_AWAITED = 5.0  # seconds within which a page asks again for a reply that it shows
 _MOST_KEPT = 1000  # replies that have ended; then the oldest go
 
 
@@ -72,7 +72,8 @@ class Replies:
         return [replies[id] for id in wishes]
 
     def find(self, id: str) -> Reply | None:
-        """The reply of that id, which somebody still reads; None where there is none (any more)."""
+        """The reply of that id, and notes that somebody has asked for it now. None: there is none
+        (any more)."""
         kept = self._replies.get(id)
         if kept is None:
             return None
@@ -81,7 +82,7 @@ class Replies:
 
     @property
     def awaited(self) -> int:
-        """How many replies somebody reads who does not have all of them. From any thread."""
+        """How many replies are still being fetched. Safe from any thread."""
         since = time.monotonic() - _AWAITED  # the clock of asyncio's loops
         return sum(kept.asked > since for kept in list(self._replies.values()))
 

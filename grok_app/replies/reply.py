@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from grok_app.engine.generation import Generation, Piece
 
 Ended = Literal["stop", "length", "stopped", "left", "failed"]
-"""How a reply ended: by itself, at its longest, by its reader's wish, since nobody had asked for it
-for a while, or with the engine."""
+"""How a reply ended: at a stop string or the end of the text ("stop"), at its greatest length
+("length"), because its reader stopped it ("stopped"), because nobody had asked for it for a while
+("left"), or because the engine failed ("failed")."""
 _MOMENT = 1 / 15  # seconds; tokens that come within are taken to have come together
 
 
@@ -42,6 +44,12 @@ class Progress:
     first: float | None
     speed: float
     ended: Ended | None
+
+
+def stop(replies: Iterable[Reply]) -> None:
+    """Ends replies where they are, which frees the engine's slots."""
+    for reply in replies:
+        reply.stop()
 
 
 class Reply:
@@ -108,7 +116,7 @@ class Reply:
         self._readers.discard(news)
 
     def _call(self) -> None:
-        """Called by the engine's thread: has the loop take what has come, once for all of it."""
+        """Called by the engine's thread: tells the loop, once for several tokens, to take them."""
         if not self._called:
             self._called = True
             with suppress(RuntimeError):  # the loop has ended, and nobody reads any more

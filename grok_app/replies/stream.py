@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from grok_app.replies.reply import Progress, Reply
+from grok_app.replies.reply import Progress, Reply, stop
 
 if TYPE_CHECKING:
     from grok_app.engine.generation import Piece
@@ -69,7 +69,7 @@ def _read(replies: Sequence[Reply]) -> Iterator[asyncio.Event]:
     finally:
         for reply in replies:
             reply.unwatch(news)
-            reply.stop()
+        stop(replies)
 
 
 def _raise_error(replies: Sequence[Reply]) -> None:

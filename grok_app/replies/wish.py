@@ -57,11 +57,7 @@ def chat_wish(
     """
     from grok_app.engine.request import SamplingParams
 
-    if engine.tokenizer is None:
-        raise RequestError("this checkpoint has no tokenizer.model, so it cannot chat")
-    prompt = build_prompt(
-        persona, turns, engine.tokenizer.encode, engine.context, sampling.max_tokens, facts
-    )
+    prompt = chat_prompt(engine, persona, turns, sampling.max_tokens, facts)
     params = SamplingParams(
         **asdict(replace(sampling, max_tokens=prompt.max_new_tokens)),
         stop=(*persona.stops, *stop),
@@ -73,26 +69,41 @@ def chat_wish(
     return Wish(prompt.ids, params, persona.labels is None, begun, prompt)
 
 
-def text_wish(
-    engine: Engine, text: str, params: SamplingParams, written: Sequence[int] = ()
-) -> Wish:
-    """The continuation of a text, which ends with the tokens `written`: as the model wrote them,
-    for encoded anew they could be others.
+def chat_prompt(
+    engine: Engine, persona: Persona, turns: Sequence[Turn], max_tokens: int, facts: str = ""
+) -> Prompt:
+    """The prompt of a `chat_wish`, to be looked at or to be asked with.
 
     Raises:
-        RequestError: there is nothing to continue, or the checkpoint has no tokenizer.
+        RequestError: as `chat_wish`.
+    """
+    encode = engine.require_tokenizer().encode
+    return build_prompt(persona, turns, encode, engine.context, max_tokens, facts)
+
+
+def text_wish(
+    engine: Engine,
+    text: str | Sequence[int],
+    params: SamplingParams,
+    written: Sequence[int] = (),
+) -> Wish:
+    """The continuation of a text, given as it is or as token ids. It ends with the tokens
+    `written`: as the model wrote them, for encoded anew they could be others.
+
+    Raises:
+        RequestError: there is nothing to continue, it has what is no token, or the checkpoint has
+            no tokenizer for a text.
         ContextExceeded: the text is too long.
     """
-    if engine.tokenizer is None:
-        raise RequestError("this checkpoint has no tokenizer.model, so it cannot read a text")
-    if len(text) > LONGEST_MESSAGE:
+    if isinstance(text, str) and len(text) > LONGEST_MESSAGE:
         raise ContextExceeded(
             "the text has {size:,} characters; at most {most:,} can be read: continue a shorter "
             "one",
             size=len(text),
             most=LONGEST_MESSAGE,
         )
-    ids = [*(engine.tokenizer.encode(text) if text else ()), *written]
+    ids = [*(engine.encode(text) if text else ()), *written]
     if not ids:
         raise RequestError("there is no text to continue; write how it begins")
+    engine.check_length(ids)
     return Wish(ids, params)

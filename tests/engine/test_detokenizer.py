@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grok_app import SamplingParams
 from grok_app.engine.detokenizer import Detokenizer
 
 STOPS = ["\nUser:", "\nGrok:", "###"]
@@ -78,9 +77,3 @@ def test_half_a_character_waits_for_its_other_half() -> None:
 @pytest.mark.parametrize("stop", [[], ["\nUser:"]])
 def test_plain_text_is_shown_at_once(stop: list[str]) -> None:
     assert stream([b"Hello", b" world"], stop)[0] == ["Hello", " world"]
-
-
-def test_pieces_have_the_bytes_of_their_tokens(nano) -> None:
-    pieces = list(nano.generate("Once upon a time", SamplingParams(max_tokens=30, seed=1)))
-    assert [p.data for p in pieces] == [nano.tokenizer.token_bytes(p.token_id) for p in pieces]
-    assert "".join(p.text for p in pieces) == b"".join(p.data for p in pieces).decode()

@@ -45,7 +45,7 @@ def evaluate(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def refused_once_changed(folder: Path, changed: Path, *options: str) -> None:
-    """Makes of a finished report one in the making, changes a file, and has it go on."""
+    """Makes of a finished report one in the making, changes a file, and lets it go on."""
     finished = json.loads((folder / "report").read_text())
     (folder / "report").unlink()
     lines = [json.dumps(line) + "\n" for line in (finished["settings"], finished["results"][0])]
@@ -116,6 +116,17 @@ def test_replies_are_greedy_and_in_order(nano: grok_app.Engine, problems: Path) 
             text, SamplingParams(max_tokens=20, temperature=0, stop=["\n\nQuestion:"])
         )
         assert reply == "".join(piece.text for piece in alone)
+
+
+def test_who_leaves_an_evaluation_frees_the_slots(nano: grok_app.Engine, problems: Path) -> None:
+    first, *asked = gsm8k.read_problems(problems)
+    replies = gsm8k.ask(nano, [first], asked, 200)
+    next(replies)
+    replies.close()  # type: ignore[attr-defined]
+    deadline = time.monotonic() + 5
+    while nano.stats().running and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not nano.stats().running
 
 
 @pytest.mark.parametrize(("length", "context"), [(2, 8), (8, 8), (9, 8), (100, 8), (23, 7)])

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { forFile, withReply } from "../../grok_app/web/js/growth.js";
+import { forFile, withLost, withReply } from "../../grok_app/web/js/growth.js";
 
 const PENDING = { id: "r", parent: 0, made: { persona: "grok" } };
 const ASKED = { id: "a", title: "Hello", leaf: 0, nodes: [{ parent: null, role: "user", text: "Hello" }], pending: PENDING };
@@ -35,6 +35,16 @@ test("once it has ended nothing marks it, and its experts are kept", () => {
   const whole = { ...before, leaf: 1, nodes: [...ASKED.nodes, turn("Hi", { made })] };
   assert.deepEqual(withReply(ASKED, PENDING, last), whole);
   assert.deepEqual(withReply(withReply(ASKED, PENDING, growing("H")), PENDING, last), whole);
+});
+
+test("of a reply that the server has lost the longer text stays, this tab's or the conversation's", () => {
+  const { pending: _, ...before } = ASKED;
+  const grown = withReply(ASKED, PENDING, growing("Hi there"));
+  for (const [text, kept] of [["", "Hi there"], ["Hi", "Hi there"], ["Hi there, Ann", "Hi there, Ann"]]) {
+    const whole = { ...before, leaf: 1, nodes: [...ASKED.nodes, turn(kept)] };
+    assert.deepEqual(withLost(grown, PENDING, text), whole);
+  }
+  assert.deepEqual(withLost(ASKED, PENDING, ""), before, "without a word it leaves all as it was");
 });
 
 test("what was begun is the whole reply where the model adds nothing to it, and no other is there", () => {

@@ -12,7 +12,17 @@ import grok_app
 from grok_app.chat import Turn, load_personas
 from grok_app.engine.request import SamplingParams
 from grok_app.errors import ContextExceeded, EngineBusy, RequestError
-from grok_app.replies import Replies, Reply, Wish, chat_wish, pieces, progress, start, text_wish
+from grok_app.replies import (
+    Replies,
+    Reply,
+    Wish,
+    chat_prompt,
+    chat_wish,
+    pieces,
+    progress,
+    start,
+    text_wish,
+)
 from grok_app.replies.trim import Trim
 from tests.app_process import ROOT
 
@@ -69,6 +79,12 @@ async def test_a_reply_is_the_engines_text(nano) -> None:
     made = "".join(piece.text for piece in nano.generate(asked.ids, asked.params))
     assert reply.text == made.strip()
     assert "".join(piece.text for piece in reply.pieces) == reply.text
+
+
+async def test_pieces_have_the_bytes_of_their_tokens(nano) -> None:
+    pieces = list(nano.generate("Once upon a time", SamplingParams(max_tokens=30, seed=1)))
+    assert [p.data for p in pieces] == [nano.tokenizer.token_bytes(p.token_id) for p in pieces]
+    assert "".join(p.text for p in pieces) == b"".join(p.data for p in pieces).decode()
 
 
 async def test_raw_text_keeps_its_spaces(nano) -> None:
@@ -174,6 +190,31 @@ async def test_a_text_goes_on_as_if_never_stopped(nano) -> None:
     rest = replace(params, max_tokens=14)
     (later,) = await start(nano, [text_wish(nano, night, rest, written=ids[:10])])
     assert [piece.token_id for piece in (await ended(later)).pieces] == ids[10:]
+
+
+async def test_token_ids_are_continued_as_their_text_is(nano) -> None:
+    night, params = "It was a dark night", SamplingParams(max_tokens=5)
+    assert text_wish(nano, nano.encode(night), params) == text_wish(nano, night, params)
+
+
+@pytest.mark.parametrize(
+    ("ids", "kind", "words"),
+    [
+        ([], RequestError, "no text to continue"),
+        ([5, -1], RequestError, "-1 is no token id"),
+        ([5] * 1025, ContextExceeded, "1025 tokens; this engine's context is 1024"),
+    ],
+    ids=["none", "no token", "too many"],
+)
+async def test_token_ids_that_cannot_be_continued_are_refused(nano, ids, kind, words) -> None:
+    with pytest.raises(kind, match=words):
+        text_wish(nano, ids, SamplingParams())
+
+
+async def test_a_prompt_to_look_at_is_the_one_that_is_asked_with(nano) -> None:
+    asked = wish(nano)
+    longest = PERSONAS["grok"].sampling.max_tokens
+    assert chat_prompt(nano, PERSONAS["grok"], HELLO, longest) == asked.prompt
 
 
 async def test_experts_are_reported_only_when_asked_for(nano) -> None:

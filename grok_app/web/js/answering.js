@@ -1,9 +1,10 @@
 // The replies that are being made in this tab's conversations: follows each until it has ended, writes
 // down what comes, and draws it where its conversation is open.
 
-import { withReply } from "./growth.js";
+import { withLost, withReply } from "./growth.js";
 import { newId } from "./keeper.js";
 import { harmless } from "./markup.js";
+import { createPace } from "./pace.js";
 import { readReply, stopReply } from "./reading.js";
 import { call } from "./server.js";
 import { branch } from "./tree.js";
@@ -25,12 +26,11 @@ import { branch } from "./tree.js";
  * @property {(id: string) => string} idOf under which id a conversation goes on here
  * @property {(id: string, change: (stored: Conversation) => Conversation) => Promise<Conversation | null>}
  *     write changes a conversation in the store
- * @property {() => void} draw has Gradio draw what `drawn` gives
- * @property {() => void} settle has the server draw the conversation after a reply
+ * @property {() => void} draw makes Gradio draw what `drawn` gives
+ * @property {() => void} settle lets the server draw the conversation after a reply
  * @property {{ gone: string }} texts
  */
 
-const WRITE_MS = 500; // between two writes of a growing reply
 const DRAWN_MS = 1000; // in which Gradio has drawn what it was given
 const END_MS = 3000; // in which a reply that was stopped ends, if the server can be reached
 
@@ -67,7 +67,7 @@ export function createAnswering({ opened, idOf, write, draw, settle, texts }) {
   /** @param {string} id of the conversation @param {Pending} pending @param {Followed} reply */
   async function run(id, pending, reply) {
     // Where another tab wrote something else meanwhile, the conversation goes on under another id.
-    let written = -Infinity;
+    const pace = createPace();
     for await (const news of readReply(pending.id)) {
       if (!news.seen) return lose(id, pending, reply);
       reply.text += news.text;
@@ -81,8 +81,8 @@ export function createAnswering({ opened, idOf, write, draw, settle, texts }) {
       id = idOf(id);
       change(id, grow);
       show(id, reply);
-      if (!ended && performance.now() - written < WRITE_MS) continue;
-      written = performance.now();
+      if (!ended && !pace.due()) continue;
+      pace.wrote();
       const kept = await write(id, grow);
       id = idOf(id);
       if (!ended) continue;
@@ -98,10 +98,7 @@ export function createAnswering({ opened, idOf, write, draw, settle, texts }) {
     /** @param {Conversation} conversation */
     const close = conversation => {
       wasHere ||= conversation.pending?.id === pending.id;
-      const written = conversation.nodes.find(node => node.reply === pending.id)?.text ?? "";
-      const text = written.length > reply.text.length ? written : reply.text;
-      const grown = text.length > (pending.made.begun ?? "").length;
-      return withReply(conversation, pending, { text, grown, ended: true });
+      return withLost(conversation, pending, reply.text);
     };
     const stored = await write(id, close);
     if (stored && !wasHere) { // another tab has all of it, and goes on with what follows
@@ -157,7 +154,7 @@ export function createAnswering({ opened, idOf, write, draw, settle, texts }) {
     });
   }
 
-  /** Has the reply of the open conversation end where it is. */
+  /** Ends the reply of the open conversation where it is. */
   async function stop() {
     const pending = opened.get()?.pending;
     if (pending) await stopReply(pending.id);

@@ -2,9 +2,11 @@
 //
 // The value is JSON, a conversation for each column, whose last turn is the column's reply.
 
-import { withReply } from "./growth.js";
+import { texts as told } from "./conversation_texts.js";
+import { withLost, withReply } from "./growth.js";
 import { newId } from "./keeper.js";
 import { harmless } from "./markup.js";
+import { createPace } from "./pace.js";
 import { readReply, stopReply } from "./reading.js";
 import { write } from "./storage.js";
 import { words } from "./words.js";
@@ -18,24 +20,15 @@ import { words } from "./words.js";
  */
 
 const texts = words({
-  en: {
-    gone: "The server no longer has this reply; what had come of it is kept.",
-    unkept: "Your browser does not keep these replies: ",
-  },
-  de: {
-    gone: "Der Server hat diese Antwort nicht mehr; was davon da war, bleibt.",
-    unkept: "Ihr Browser behält diese Antworten nicht: ",
-  },
+  en: { unkept: "Your browser does not keep these replies: " },
+  de: { unkept: "Ihr Browser behält diese Antworten nicht: " },
 });
 const KEY = "grok-1-compared"; // in sessionStorage, and in localStorage for a tab that has none yet
-const MOST = 4;
-const MESSAGE = 4; // its place among the inputs of the event that asks
-const WRITE_MS = 500; // between two writes of growing replies
 
 /** @param {import("./types.d.ts").Given} given */
 export default function compare({ props, trigger }) {
   let columns = kept();
-  let written = -Infinity;
+  const pace = createPace();
 
   /** Follows what the server has begun. */
   function begun() {
@@ -57,13 +50,16 @@ export default function compare({ props, trigger }) {
     let text = "";
     for await (const news of readReply(pending.id)) {
       if (!columns.includes(column)) return; // another message was sent
-      const known = news.seen !== undefined;
-      const before = column.conversation.nodes.find(node => node.reply === pending.id)?.text ?? "";
-      text = known ? text + news.text : before;
-      const ended = !known || Boolean(news.ended);
-      const reply = { text, grown: known && news.grown, ended, experts: news.experts };
+      if (!news.seen) {
+        column.conversation = withLost(column.conversation, pending, text);
+        column.status = told.gone;
+        return changed();
+      }
+      text += news.text;
+      const ended = Boolean(news.ended);
+      const reply = { text, grown: news.grown, ended, experts: news.experts };
       column.conversation = withReply(column.conversation, pending, reply);
-      column.status = known ? news.error ?? news.status : texts.gone;
+      column.status = news.error ?? news.status;
       changed(ended); // the server forgets it later: another tab may follow it too
     }
   }
@@ -71,8 +67,8 @@ export default function compare({ props, trigger }) {
   /** @param {boolean} [now] whether it is written at once */
   function changed(now = true) {
     trigger("input");
-    if (!now && performance.now() - written < WRITE_MS) return;
-    written = performance.now();
+    if (!now && !pace.due()) return;
+    pace.wrote();
     const problem = write(KEY, JSON.stringify(columns), "sessionStorage", "localStorage");
     if (problem) for (const column of columns) column.status = `${texts.unkept}${problem}.`;
   }
@@ -83,9 +79,10 @@ export default function compare({ props, trigger }) {
     await Promise.all(pending.map(({ id }) => stopReply(id)));
   }
 
-  /** What the columns show, three values each, and the button of the message box. */
-  function drawn() {
-    const shown = Array.from({ length: MOST }, (_, k) => drawnColumn(columns[k]));
+  /** What the columns show, three values each, and the button of the message box.
+   * @param {number} most how many columns there may be */
+  function drawn(most) {
+    const shown = Array.from({ length: most }, (_, k) => drawnColumn(columns[k]));
     const answering = columns.some(({ conversation }) => conversation.pending);
     return [...shown.flat(), update({ submit_btn: !answering, stop_btn: answering })];
   }
@@ -94,11 +91,13 @@ export default function compare({ props, trigger }) {
    * The inputs of the event that asks all columns: the ids of the replies, the conversation that is
    * open, and the rest.
    *
+   * @param {number} most how many columns there may be
+   * @param {number} message its place among the inputs
    * @param {unknown[]} inputs
    */
-  async function ask([, ...rest]) {
-    if (String(rest[MESSAGE - 1] ?? "").trim()) await stop(columns.filter(({ shared }) => !shared));
-    return [JSON.stringify(Array.from({ length: MOST }, newId)), ...rest];
+  async function ask(most, message, inputs) {
+    if (String(inputs[message] ?? "").trim()) await stop(columns.filter(({ shared }) => !shared));
+    return [JSON.stringify(Array.from({ length: most }, newId)), ...inputs.slice(1)];
   }
 
   /** The inputs of the event that keeps a column's reply. @param {number} number @param {unknown[]} inputs */

@@ -1,7 +1,7 @@
 // Keeps the page alive when the server cannot be reached: Gradio loads it anew after the first request
 // that fails, and with it goes whatever is only on the page.
 //
-// Requests that have the server handle an event are asked again until they are answered. That is
+// Requests that let the server handle an event are asked again until they are answered. That is
 // harmless: what begins a reply carries the reply's id, and all others only say what is to be seen.
 
 const EVENTS = /\/gradio_api\/run\//;
@@ -28,7 +28,7 @@ export function tell(state) {
   for (const act of listeners) act(state);
 }
 
-/** Has events of the page that is being loaded survive a lost connection. */
+/** Lets the events of a page survive a lost connection; called while the page is loaded. */
 export function protect() {
   const real = window.fetch.bind(window);
   window.fetch = (input, init) => {
@@ -45,7 +45,7 @@ export function protect() {
 const asking = new Set();
 let patience = FOLLOW_MS;
 
-/** Has those who wait for an answer ask again: a connection from before a sleep may be dead. */
+/** Makes those who wait for an answer ask again: a connection from before a sleep may be dead. */
 function giveUp() {
   for (const end of [...asking]) end();
 }

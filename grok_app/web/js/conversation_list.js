@@ -77,7 +77,7 @@ function line({ id, title, updated }, current, acts) {
 }
 
 /**
- * Has a title written in its line: Enter, or leaving it, ends that; Escape leaves it as it was.
+ * Lets a title be written in its line: Enter, or leaving it, ends that; Escape leaves it as it was.
  *
  * @param {HTMLElement} line
  * @param {string} title

@@ -1,4 +1,4 @@
-// What the list of conversations says.
+// What the page says of conversations and of their replies.
 
 import { words } from "./words.js";
 

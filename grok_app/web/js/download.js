@@ -3,7 +3,7 @@
 const FETCHED_MS = 10000; // by then the browser has taken what is behind the address
 
 /**
- * Has the browser save a file.
+ * Lets the browser save a file.
  *
  * @param {string} name
  * @param {Blob} content
@@ -20,7 +20,8 @@ export function download(name, content) {
  * A title as the name of a file, without its ending.
  *
  * @param {string} title
+ * @param {string} [unnamed] the name where the title has neither letters nor digits
  */
-export function fileName(title) {
-  return title.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "") || "conversation";
+export function fileName(title, unnamed = "conversation") {
+  return title.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "") || unnamed;
 }

@@ -34,6 +34,21 @@ export function withReply(conversation, pending, { text, grown, ended, experts =
 }
 
 /**
+ * The conversation after a reply that the server no longer has: what there is of it stays.
+ *
+ * @param {Conversation} conversation
+ * @param {Pending} pending the reply
+ * @param {string} text what this tab has of it; the conversation may have more, by another tab
+ * @returns {Conversation} the same one where nothing changes
+ */
+export function withLost(conversation, pending, text) {
+  const written = conversation.nodes.find(node => node.reply === pending.id)?.text ?? "";
+  const longer = written.length > text.length ? written : text;
+  const grown = longer.length > (pending.made.begun ?? "").length;
+  return withReply(conversation, pending, { text: longer, grown, ended: true });
+}
+
+/**
  * The conversation without what belongs to this browser and this moment: for files and links.
  *
  * @param {Conversation} conversation

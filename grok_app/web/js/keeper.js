@@ -70,7 +70,7 @@ export function createKeeper(store, mark) {
     },
 
     /**
-     * Deletes a conversation, and has `save` know of it at once: something may wait to be saved.
+     * Deletes a conversation, and tells `save` of it at once: something may wait to be saved.
      *
      * @param {string} id
      * @returns {Promise<{ title: string, reply?: string, undo: () => Promise<void> }>} `reply` is the id

@@ -6,6 +6,7 @@
 import { createChoices } from "./choices.js";
 import { finder } from "./dom.js";
 import { newId } from "./keeper.js";
+import { createPace } from "./pace.js";
 import { createPast } from "./past.js";
 import { readText, stopReply } from "./reading.js";
 import { write } from "./storage.js";
@@ -54,7 +55,6 @@ const texts = words({
 
 const KEY = "grok-1-notebook"; // in sessionStorage, and in localStorage for a tab that has none yet
 const TYPING_MS = 1000; // what is typed within it is undone at once
-const SAVE_MS = 500; // between two writes of a growing text
 
 /** @param {import("./types.d.ts").Given} given */
 export default function notebook({ element, props, trigger, watch }) {
@@ -246,15 +246,15 @@ export default function notebook({ element, props, trigger, watch }) {
   // The browser keeps the text.
 
   function save() {
-    saved = performance.now();
+    pace.wrote();
     const value = JSON.stringify({ ...past.now, running });
     if (write(KEY, value, "sessionStorage", "localStorage")) problem(texts.unkept);
   }
 
-  let saved = -Infinity;
+  const pace = createPace();
 
   function saveSoon() {
-    if (performance.now() - saved > SAVE_MS) save();
+    if (pace.due()) save();
   }
 
   // The beginning.

@@ -35,7 +35,7 @@ export function readText(id, tokens) {
 }
 
 /**
- * Has a reply end where it is: it is asked until the server has heard it.
+ * Ends a reply where it is: asks the server until it has heard it.
  *
  * @param {string} id
  */

@@ -14,7 +14,7 @@ export function provide(given) {
   arrive(given);
 }
 
-/** Has the server, or the page itself, handle an event of the replies: "input", there is something new
+/** Lets the server, or the page itself, handle an event of the replies: "input", there is something new
  * to draw; "submit", one has ended.
  * @param {"input" | "submit"} event */
 export async function raise(event) {

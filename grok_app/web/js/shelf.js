@@ -5,6 +5,7 @@
 // may be others by then.
 
 import { finder } from "./dom.js";
+import { download, fileName } from "./download.js";
 import { createNote } from "./note.js";
 import { KEY } from "./own_personas.js";
 import { reason, write } from "./storage.js";
@@ -64,7 +65,7 @@ export default function shelf({ element, props, trigger, watch }) {
     if (gone.length) offer(Object.fromEntries(gone.map(slug => [slug, before[slug]])));
   }
 
-  /** Has deleted ones come back to what is there by then. @param {Record<string, string>} gone */
+  /** Offers to bring deleted ones back to what is there by then. @param {Record<string, string>} gone */
   function offer(gone) {
     const undo = () => {
       note.clear();
@@ -94,10 +95,16 @@ export default function shelf({ element, props, trigger, watch }) {
   } catch (error) {
     problem(reason(error));
   }
+  Object.assign(window, { grok: { ...window.grok, savePersona } });
   watch("value", change);
   window.addEventListener("storage", event => {
     if (event.key === KEY && event.newValue) take(event.newValue);
   });
   // Not at once: while the page is being put together Gradio sets the value it began with once more.
   setTimeout(begin, SETTLED_MS);
+}
+
+/** Saves the file of the persona in the form. @param {string[]} inputs its name and its TOML */
+function savePersona([name, text]) {
+  download(`${fileName(name, "persona")}.toml`, new Blob([text], { type: "application/toml" }));
 }

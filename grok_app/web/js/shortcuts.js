@@ -6,7 +6,7 @@ import { words } from "./words.js";
 const texts = words({
   en: {
     title: "Keyboard shortcuts", close: "Close", message: "write a message", stop: "stop the reply, leave an edit",
-    fresh: "new chat", again: "another version of the last reply", more: "have the reply go on",
+    fresh: "new chat", again: "another version of the last reply", more: "let the reply go on",
     older: "older version", newer: "newer version", list: "conversations", settings: "settings", help: "this list", send: "send the message", halt: "stop the reply",
     go: "in the notebook: continue", undo: "in the notebook: undo, also what was continued",
   },

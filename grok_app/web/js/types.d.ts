@@ -5,7 +5,7 @@ export interface Given {
   element: HTMLElement;
   /** `value` is what the server has set, or what the script sets for the server to read. */
   props: { value: string };
-  /** Has the server handle an event of this gr.HTML. */
+  /** Lets the server handle an event of this gr.HTML. */
   trigger(event: "select" | "submit" | "stop" | "input", data?: object): void;
   /** Calls `act` each time the server has set the property. */
   watch(property: "value", act: () => void): void;

@@ -11,7 +11,7 @@ from grok_app.web.page.scripts import scripted
 
 
 def keep_drafts(parts: Sequence[gr.components.Component]) -> gr.HTML:
-    """Has the browser keep the values of `parts`, and give them back when the page is loaded.
+    """Lets the browser keep the values of `parts`, and give them back when the page is loaded.
 
     A part is known by its label and its place among those of that label, so that another version
     of the page finds what it has too. The server takes no part in it.

@@ -30,7 +30,7 @@ def translated(text: Callable[[Translate], str]) -> I18nData:
 
 
 def translatable(blocks: gr.Blocks) -> None:
-    """Has the browser translate every text of the page's components that is in the table."""
+    """Lets the browser translate every text of the page's components that is in the table."""
     german = _german()
     for block in blocks.blocks.values():
         for name in _TEXTS:

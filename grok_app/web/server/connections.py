@@ -19,8 +19,9 @@ _EACH = 4  # an address may have one in so many of all connections
 class Room:
     """The connections of a server: how many there may be, and which of them it waits for.
 
-    Who only holds connections open takes nothing from others: where there is no more room, the one
-    whose client has owed a request for longest is ended for a new one.
+    A client that only holds connections open keeps nobody out: when there is no more room, a new
+    connection takes the place of one that is still waiting for a request, the one that has waited
+    longest.
     """
 
     def __init__(self, most: int, proxies: Sequence[str] = ()):

@@ -1,4 +1,4 @@
-"""Has Gradio remember nothing of a visit."""
+"""Makes Gradio remember nothing of a visit."""
 
 from __future__ import annotations
 

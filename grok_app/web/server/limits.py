@@ -8,12 +8,15 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import gradio as gr
 
 from grok_app.chat import Sampling
 from grok_app.errors import RequestError
 from grok_app.web.server.recent import Recent
+
+AnySampling = TypeVar("AnySampling", bound=Sampling)
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,9 @@ def visitor_of(request: gr.Request) -> Visitor:
 class Limits:
     """The limits of a page; without numbers there are none.
 
-    A visitor is known by session and by address, and both must be within the limit: a new tab
-    gives nobody more messages, and neither does a new address. What is remembered is who sent when,
-    for a minute, so what this holds is bounded by what is let through.
+    Messages are counted for each session and for each address, and neither count may pass the
+    limit: so neither a new tab nor a new address gives a visitor more messages. Each message that
+    is let through is remembered for a minute, and none that is refused.
     """
 
     def __init__(
@@ -68,7 +71,7 @@ class Limits:
             for name in names:
                 self._sent.add(name, messages)
 
-    def bounded(self, sampling: Sampling) -> Sampling:
+    def bounded(self, sampling: AnySampling) -> AnySampling:
         """`sampling` with a reply no longer than is allowed."""
         if self.tokens is None:
             return sampling

@@ -96,7 +96,7 @@ def _raised_limit() -> int:
 
 
 def _is_no_cut(record: logging.LogRecord) -> bool:
-    """Whether it tells of anything but a request cut off at the end: the page's streams go on as
-    long as a browser looks at it, and to cut them is no mistake that a traceback must explain."""
+    """False for a request that is cut off because the server ends, such as a program's stream: that
+    is no mistake, and the log needs no traceback of it."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, asyncio.CancelledError) and "graceful" not in record.msg

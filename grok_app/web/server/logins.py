@@ -19,7 +19,7 @@ _PATHS = ("/login", "/login/")
 
 
 class Logins:
-    """Has an address wait that was wrong too often; as ASGI middleware."""
+    """Makes an address wait after too many wrong passwords; as ASGI middleware."""
 
     def __init__(self, app: ASGIApp, clock: Callable[[], float] = time.monotonic):
         """`clock` is in seconds."""

@@ -1,4 +1,4 @@
-"""How much an address may have a demo do for it, whatever it asks for."""
+"""How much a demo does for one address, whatever is asked for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _POLLS = "/gradio_api/component_server"  # many, and small
 
 
 class Quota:
-    """Has an address wait that has sent too much in the last minute; as ASGI middleware."""
+    """Makes an address wait after it has sent too much within a minute; as ASGI middleware."""
 
     def __init__(self, app: ASGIApp, clock: Callable[[], float] = time.monotonic):
         """`clock` is in seconds."""

@@ -31,7 +31,10 @@ def test_plain_text_is_untouched() -> None:
 
 def test_the_browser_has_the_very_same_rule() -> None:
     script = (ROOT / "grok_app" / "web" / "js" / "markup.js").read_text("utf-8")
-    found = re.search(r"^const ACTIVE = /(.*)/g;$", script, re.M)
-    assert found
-    assert found[1] == markup._ACTIVE.pattern
-    assert f'const BREAK = "\\u{ord(markup._BREAK):04x}";' in script
+    rules = dict(re.findall(r"^const (\w+) = /(.*)/g;$", script, re.M))
+    mark = f"\\u{ord(markup._BREAK):04x}"
+    assert rules == {
+        "ACTIVE": markup._ACTIVE.pattern,
+        "BROKEN": markup._BROKEN.pattern.replace(markup._BREAK, mark),
+    }
+    assert f'const BREAK = "{mark}";' in script

@@ -112,6 +112,14 @@ async def test_a_text_is_asked_for_once(nano, replies) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(("wanted", "given"), [(50, 3), (2, 2)])
+async def test_a_demo_bounds_a_continuation(nano, replies, wanted: int, given: int) -> None:
+    notebook = NotebookSession(nano, Limits(tokens=3), replies)
+    await begin(notebook, NIGHT, max_tokens=wanted)
+    assert replies.find("one").wish.params.max_tokens == given
+
+
+@pytest.mark.anyio
 async def test_the_same_seed_writes_the_same_text(notebook, replies) -> None:
     first = await tokens(notebook, NIGHT, seed="3", max_tokens=20, temperature=0.8)
     replies.forget("one")

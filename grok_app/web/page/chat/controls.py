@@ -27,10 +27,19 @@ SLIDERS = {
 }
 
 
-def range_of(name: str) -> dict[str, Any]:
-    """The bounds and the step of a setting's slider, as `gr.Slider` takes them."""
-    _, _, least, most, step = SLIDERS[name]
-    return {"minimum": least, "maximum": most, "step": step}
+def slider_of(name: str, most: float | None = None) -> dict[str, Any]:
+    """A setting's slider, as `gr.Slider` takes it: what is said of it, its bounds and its step.
+    `most`, where given, is the upper bound instead of the slider's own."""
+    label, info, least, own, step = SLIDERS[name]
+    return {"label": label, "info": info, "minimum": least, "maximum": most or own, "step": step}
+
+
+def seed_box(
+    info: str = "the same seed gives the same reply; empty: a new one each time", **options: Any
+) -> gr.Textbox:
+    """Where a seed is typed; `options` are those of `gr.Textbox`."""
+    # With "": without it the value is None as long as the accordion has not been opened.
+    return gr.Textbox("", label="Seed", info=info, **options)
 
 
 def within_slider(name: str, value: float) -> float:
@@ -49,22 +58,13 @@ class Controls:
         preset = dict(zip(SLIDERS, self.preset_of(persona), strict=True))
         self._sliders = {
             name: gr.Slider(
-                least,
-                limits.tokens or most if name == "max_tokens" else most,
+                **slider_of(name, limits.tokens if name == "max_tokens" else None),
                 value=preset[name],
-                step=step,
-                label=label,
-                info=info,
                 elem_id=name.replace("_", "-"),
             )
-            for name, (label, info, least, most, step) in SLIDERS.items()
+            for name in SLIDERS
         }
-        self._seed = gr.Textbox(
-            "",
-            label="Seed",
-            info="the same seed gives the same reply; empty: a new one each time",
-            elem_id="seed",
-        )
+        self._seed = seed_box(elem_id="seed")
         self._stop = gr.Textbox(
             "",
             label="Stop strings",

@@ -10,7 +10,7 @@ import gradio as gr
 
 from grok_app.chat import Persona
 from grok_app.errors import ConversationError, GrokError
-from grok_app.web.page.chat.controls import range_of, within_slider
+from grok_app.web.page.chat.controls import seed_box, slider_of, within_slider
 from grok_app.web.page.chat.layout import ChatTab
 from grok_app.web.page.choice import Choice
 from grok_app.web.page.compare.session import Column, CompareSession, adopted
@@ -33,19 +33,12 @@ class _Column:
         with gr.Column(visible=visible, min_width=200, elem_classes="compared") as self.box:
             self.persona = Choice(choices, value=persona.slug, label="Persona", filterable=False)
             with gr.Accordion("Settings", open=False):
+                sampling, brief = persona.sampling, {"info": None}  # for a column is narrow
                 self.temperature = gr.Slider(
-                    **range_of("temperature"),
-                    value=persona.sampling.temperature,
-                    label="Temperature",
+                    **slider_of("temperature") | brief, value=sampling.temperature
                 )
-                self.top_p = gr.Slider(
-                    **range_of("top_p"), value=persona.sampling.top_p, label="Top-p"
-                )
-                self.seed = gr.Textbox(
-                    "",
-                    label="Seed",
-                    info="the same seed gives the same reply; empty: a new one each time",
-                )
+                self.top_p = gr.Slider(**slider_of("top_p") | brief, value=sampling.top_p)
+                self.seed = seed_box()
             self.text = gr.Markdown("", elem_classes="compared-reply")
             self.status = gr.Markdown("", elem_classes="compared-status")
             self.keep = gr.Button("Keep this one", size="sm", interactive=False)
@@ -104,15 +97,17 @@ class CompareTab:
         self._tabs, stored = tabs, self._chat.stored
         settings = [part for column in self.columns for part in column.inputs]
         told = self._notice.view
+        asked = [self.compared, stored, own, self.many, self.message, *settings]
         self.message.submit(
             self.on_message,
-            [self.compared, stored, own, self.many, self.message, *settings],
+            asked,
             [self.compared, self.message, told],
-            js=calls("compare"),
+            js=calls("compare", _MOST, asked.index(self.message)),
             **QUICK,
         ).then(None, None, None, js=calls("compareBegun"), **QUICK)
         drawn = [output for column in self.columns for output in column.outputs]
-        self.compared.input(None, None, [*drawn, self.message], js=calls("compareDrawn"), **QUICK)
+        draw = calls("compareDrawn", _MOST)
+        self.compared.input(None, None, [*drawn, self.message], js=draw, **QUICK)
         self.message.stop(None, None, None, js=calls("compareStop"), **QUICK)
         self.many.change(self.on_many, self.many, [c.box for c in self.columns], **QUICK)
         for number, column in enumerate(self.columns):

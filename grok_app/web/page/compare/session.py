@@ -46,7 +46,7 @@ class CompareSession:
         columns: Sequence[Column],
         own: str,
     ) -> list[Conversation]:
-        """Has all columns reply to a message, or none, under the ids that the browser has made.
+        """Asks all columns to reply to a message, or none, under the ids that the browser has made.
 
         Returns:
             For each column the conversation that is open in the chat, with the message, and with

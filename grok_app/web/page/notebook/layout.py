@@ -8,7 +8,8 @@ from typing import Any
 import gradio as gr
 
 from grok_app.errors import GrokError
-from grok_app.web.page.chat.controls import range_of
+from grok_app.sampling import Sampling
+from grok_app.web.page.chat.controls import seed_box, slider_of
 from grok_app.web.page.events import QUICK
 from grok_app.web.page.notebook.session import Asked, NotebookSession
 from grok_app.web.page.notice import explain
@@ -42,38 +43,29 @@ class Notebook:
     def __init__(self, session: NotebookSession, most_tokens: int | None):
         """Lays the components out; a continuation of a demo may have `most_tokens`."""
         self._session = session
-        length = range_of("max_tokens")
-        longest = most_tokens or length["maximum"]
+        plain, length = Sampling(), slider_of("max_tokens", most_tokens)
         self._sheet = scripted("notebook", _TEMPLATE, elem_id="notebook")
         with gr.Accordion("Settings", open=False, elem_id="notebook-settings"), gr.Row():
             self._temperature = gr.Slider(
-                **range_of("temperature"),
-                value=0.8,
-                label="Temperature",
-                info="0 is always the likeliest word; more is bolder",
+                **slider_of("temperature"),
+                value=plain.temperature,
                 min_width=310,  # two in a line, one on a phone
                 elem_id="notebook-temperature",
             )
             self._top_p = gr.Slider(
-                **range_of("top_p"),
-                value=0.95,
-                label="Top-p",
-                info="keep the likeliest words that together have this share",
+                **slider_of("top_p"),
+                value=plain.top_p,
                 min_width=310,
                 elem_id="notebook-top-p",
             )
             self._longest = gr.Slider(
-                **length | {"maximum": longest},
-                value=min(100, longest),
-                label="Longest continuation",
-                info="in tokens, about 3/4 of a word each",
+                **length | {"label": "Longest continuation"},
+                value=min(100, length["maximum"]),
                 min_width=310,
                 elem_id="notebook-longest",
             )
-            self._seed = gr.Textbox(
-                "",  # else it is None as long as the accordion has not been opened
-                label="Seed",
-                info="the same seed gives the same text; empty: a new one each time",
+            self._seed = seed_box(
+                "the same seed gives the same text; empty: a new one each time",
                 min_width=310,
                 elem_id="notebook-seed",
             )

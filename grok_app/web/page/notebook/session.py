@@ -69,7 +69,8 @@ class NotebookSession:
     async def begin(
         self, visitor: Visitor, wanted: Asked, seed: str, **sampling: Any
     ) -> dict[str, Any]:
-        """Continues what is `wanted`; `sampling` are settings of `SamplingParams`.
+        """Continues what is `wanted`; `sampling` are settings of `SamplingParams`, of which the
+        length is held to what the visitor may ask for.
 
         Returns:
             "seed" and the tokens "used" of the "context"; the tokens are fetched by the id.
@@ -79,7 +80,9 @@ class NotebookSession:
         """
         from grok_app.engine.request import SamplingParams
 
-        params = SamplingParams(**sampling, seed=read_seed(seed), logprobs=_ALTERNATIVES)
+        params = self._limits.bounded(
+            SamplingParams(**sampling, seed=read_seed(seed), logprobs=_ALTERNATIVES)
+        )
         wish = partial(text_wish, self._engine, wanted.text, params, wanted.ids)
         (reply,) = await ask(self._replies, self._limits, visitor, {wanted.id: wish})
         used, context = len(reply.wish.ids), self._engine.context

@@ -12,7 +12,7 @@ from grok_app.chat.persona import LONGEST_LABEL
 from grok_app.web.page.chat.controls import SLIDERS
 from grok_app.web.page.events import Updates
 from grok_app.web.page.personas.fields import values_of
-from grok_app.web.page.personas.personas import MOST_EXAMPLES
+from grok_app.web.page.personas.personas import LENGTHS, MOST_EXAMPLES
 from grok_app.web.page.words import Translate
 
 Field = gr.Textbox | gr.Checkbox | gr.Number
@@ -26,8 +26,12 @@ class PersonaForm:
         self._fields: dict[str, Field] = {}
         self._first = values_of(persona)
         with gr.Row():
-            self._add("name", gr.Textbox, label="Name", max_length=80, scale=4, min_width=160)
-            self._add("icon", gr.Textbox, label="Icon", max_length=16, scale=1, min_width=70)
+            self._add(
+                "name", gr.Textbox, label="Name", max_length=LENGTHS["name"], scale=4, min_width=160
+            )
+            self._add(
+                "icon", gr.Textbox, label="Icon", max_length=LENGTHS["icon"], scale=1, min_width=70
+            )
         self._add("description", gr.Textbox, label="Description", max_lines=3)
         self._add(
             "preamble",

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from grok_app.chat import Persona, Turn, build_prompt, write_persona
+from grok_app.chat import Persona, Turn, write_persona
 from grok_app.errors import GrokError, PersonaError
+from grok_app.replies import chat_prompt
 from grok_app.web.page.choice import Choice
-from grok_app.web.page.events import QUICK, Updates
+from grok_app.web.page.events import QUICK, Updates, calls
 from grok_app.web.page.notice import Notice, explain
 from grok_app.web.page.personas.fields import place_of, table_of
 from grok_app.web.page.personas.form import PersonaForm
@@ -34,14 +35,6 @@ _KEPT = "Kept in your browser, and nowhere else."
 _CHANGED = "Not saved yet."
 _WRONG = "Not saved: something has to be mended first."
 _LONGEST_SAMPLE = 2000  # characters of the message to try
-_DOWNLOAD = """(name, text) => {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/toml" }));
-  const plain = name.replace(/[^\\p{L}\\p{N}]+/gu, "-").replace(/^-+|-+$/g, "");
-  link.download = `${plain || "persona"}.toml`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-}"""
 
 
 class PersonasTab:
@@ -141,7 +134,7 @@ class PersonasTab:
         gr.on(kept, self.on_kept, [self.shelf], [self.list, told], **latest)
         self.export.click(
             self.on_export, [self.shelf, *form], [self.form.name, self.file], **QUICK
-        ).success(None, [self.form.name, self.file], None, js=_DOWNLOAD, **QUICK)
+        ).success(None, [self.form.name, self.file], None, js=calls("savePersona"), **QUICK)
 
     # What is shown.
 
@@ -356,17 +349,9 @@ class PersonasTab:
 
     def _viewed(self, persona: Persona, text: str, sample: str, say: Translate) -> Updates:
         """The prompt for a message, as the chat would build it, and the persona's file."""
-        tokenizer = self.engine.tokenizer
-        if tokenizer is None:
-            return {self.prompt: "", self.file: text}
+        turns = [Turn("user", sample[:_LONGEST_SAMPLE])]  # the bound of the field is the browser's
         try:
-            prompt = build_prompt(
-                persona,
-                [Turn("user", sample[:_LONGEST_SAMPLE])],  # the bound of the field is the browser's
-                tokenizer.encode,
-                self.engine.context,
-                persona.sampling.max_tokens,
-            )
+            prompt = chat_prompt(self.engine, persona, turns, persona.sampling.max_tokens)
         except GrokError as error:
             return {self.prompt: explain(error, say), self.file: text}
         info = say("{used} of {context} tokens").format(

@@ -21,9 +21,9 @@ from grok_app.errors import PersonaError, RequestError
 MOST = 50  # personas of one's own that can be made
 _MOST_READ = 2 * MOST  # what is taken back, or comes of two tabs, may be more
 MOST_EXAMPLES = 6
+LENGTHS = {"name": 80, "icon": 16, "description": 500}  # at most so many characters
 _LONGEST = 20_000  # characters of a persona's file
 _LONGEST_STORE = 2 * _MOST_READ * _LONGEST  # characters of JSON, which escapes some
-_LENGTHS = {"name": 80, "icon": 16, "description": 500}  # at most so many characters
 _MOST_DOTS = 20
 _LONGEST_STOP = 100  # characters
 _COUNTS = {"examples": MOST_EXAMPLES, "stop": 16, "suggestions": 12}
@@ -146,12 +146,12 @@ def read_own(slug: str, text: str) -> Persona:
     if any(_is_deep(line) for line in text.splitlines()):
         raise PersonaError("a key has too many dots to be a persona's")
     persona = read_persona(slug, text)
-    for key, most in (_LENGTHS | _COUNTS).items():
+    for key, most in (LENGTHS | _COUNTS).items():
         size = len(getattr(persona, key))
         if size > most:
             raise PersonaError(
                 "{field} has {size:,} characters; expected at most {most:,}"
-                if key in _LENGTHS
+                if key in LENGTHS
                 else "{field} has {size:,} entries; expected at most {most:,}",
                 field=key,
                 size=size,
