@@ -23,7 +23,7 @@ from tests.browser.test_chat_page import (
     stored,
     user,
 )
-from tests.browser.test_personas import copy, open_editor
+from tests.browser.test_personas import copy, open_editor, write_on, written_on
 
 RESTART = 60_000  # milliseconds in which the app is killed, started, and asked again
 STORY = "It was a dark night, and the captain"
@@ -199,6 +199,7 @@ def ask_again(page: Page, act: str) -> None:
 def test_what_was_written_survives_a_server_that_is_killed(page: Page, slow: AppProcess) -> None:
     open_editor(page, slow.url)
     copy(page)
+    write_on(page)
     page.get_by_role("tab", name="Chat").click()
     mark(page)
     begin(page)
@@ -221,6 +222,8 @@ def test_what_was_written_survives_a_server_that_is_killed(page: Page, slow: App
     page.locator("#more").click()
     grown(page, after)
     stop(page)
+    page.get_by_role("tab", name="Personas").click()
+    written_on(page)
 
 
 def test_an_empty_message_ends_no_reply(talking: Page) -> None:

@@ -14,6 +14,7 @@ from grok_app.web.page.chat.controls import range_of, within_slider
 from grok_app.web.page.chat.layout import ChatTab
 from grok_app.web.page.choice import Choice
 from grok_app.web.page.compare.session import Column, CompareSession, adopted
+from grok_app.web.page.drafts import Kept
 from grok_app.web.page.events import QUICK, Updates, calls
 from grok_app.web.page.notice import Notice
 from grok_app.web.page.personas.personas import Choices, Personas
@@ -28,23 +29,35 @@ _FEWEST = 2
 class _Column:
     """The components of one reply: who is to give it and how, and what it is."""
 
-    def __init__(self, choices: Choices, persona: Persona, visible: bool):
-        """Lays them out, set as `persona` wants them."""
+    def __init__(self, number: int, choices: Choices, persona: Persona, visible: bool):
+        """Lays out the column of that number, set as `persona` wants it."""
+        name = f"compare-{number}"
         with gr.Column(visible=visible, min_width=200, elem_classes="compared") as self.box:
-            self.persona = Choice(choices, value=persona.slug, label="Persona", filterable=False)
+            self.persona = Choice(
+                choices,
+                value=persona.slug,
+                label="Persona",
+                filterable=False,
+                elem_id=f"{name}-persona",
+            )
             with gr.Accordion("Settings", open=False):
                 self.temperature = gr.Slider(
                     **range_of("temperature"),
                     value=persona.sampling.temperature,
                     label="Temperature",
+                    elem_id=f"{name}-temperature",
                 )
                 self.top_p = gr.Slider(
-                    **range_of("top_p"), value=persona.sampling.top_p, label="Top-p"
+                    **range_of("top_p"),
+                    value=persona.sampling.top_p,
+                    label="Top-p",
+                    elem_id=f"{name}-top-p",
                 )
                 self.seed = gr.Textbox(
                     "",
                     label="Seed",
                     info="the same seed gives the same reply; empty: a new one each time",
+                    elem_id=f"{name}-seed",
                 )
             self.text = gr.Markdown("", elem_classes="compared-reply")
             self.status = gr.Markdown("", elem_classes="compared-status")
@@ -80,7 +93,7 @@ class CompareTab:
         )
         with gr.Row(elem_id="columns"):
             self.columns = [
-                _Column(choices, personas.find(choices[k % len(choices)][1]), k < _FEWEST)
+                _Column(k + 1, choices, personas.find(choices[k % len(choices)][1]), k < _FEWEST)
                 for k in range(_MOST)
             ]
         self.message = gr.Textbox(
@@ -94,9 +107,10 @@ class CompareTab:
         )
         self.compared = scripted("compare", "", elem_id="compared")
 
-    def kept(self) -> list[gr.components.Component]:
+    def kept(self) -> Kept:
         """What a visitor has written or set, to be there again after a reload."""
-        return [self.message, self.many, *(part for c in self.columns for part in c.inputs)]
+        set_up = [self.many, *(part for column in self.columns for part in column.inputs)]
+        return Kept(own=[self.message], shared=set_up)
 
     def connect(self, tabs: gr.Tabs, own: gr.HTML) -> None:
         """Says what each event does; `tabs` has the chat's as "chat", `own` the visitor's own
