@@ -23,11 +23,24 @@ from tests.browser.test_chat_page import (
     stored,
     user,
 )
+from tests.browser.test_notebook import engine_is_idle
 from tests.browser.test_personas import copy, open_editor, write_on, written_on
 
+WORDS = re.compile(r"\w+\W+\w")
+LEFT = "since no page had asked for it"
 RESTART = 60_000  # milliseconds in which the app is killed, started, and asked again
 STORY = "It was a dark night, and the captain"
 EDITED = f"{STORY} of the ship"
+
+
+@pytest.fixture(scope="module")
+def impatient_url(
+    slowly: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Where the slow app serves that ends a reply after five seconds without a reader."""
+    with AppProcess(tmp_path_factory.mktemp("app") / "log", *slowly, "--linger", "5") as app:
+        app.wait_until_ready()
+        yield app.url
 
 
 @pytest.fixture
@@ -48,8 +61,8 @@ def begin(page: Page) -> None:
     grown(page)
 
 
-def choose(page: Page, persona: str) -> None:
-    page.locator("#persona input").click()
+def choose(page: Page, persona: str, box: str = "#persona") -> None:
+    page.locator(f"{box} input").click()
     page.get_by_role("option", name=re.compile(persona)).click()
     expect(page.get_by_test_id("dropdown-option")).to_have_count(0)
 
@@ -359,3 +372,76 @@ def test_what_is_compared_goes_on_after_a_reload(page: Page, slow_url: str) -> N
     page.get_by_role("tab", name="Compare").click()
     goes_on = re.compile(r"^\s*" + re.escape(before) + r".*\w", re.DOTALL)
     expect(column).to_have_text(goes_on, timeout=60 * SECONDS)
+
+
+def test_who_comes_back_too_late_has_what_there_was_and_hears_why(
+    page: Page, impatient_url: str
+) -> None:
+    open_page(page, impatient_url)
+    begin(page)
+    page.get_by_role("tab", name="Notebook").click()
+    area = page.locator("#notebook textarea")
+    area.fill(STORY)
+    page.locator("#notebook .go").click()
+    more = re.compile(re.escape(STORY) + r".*\w+\W+\w")
+    expect(area).to_have_value(more, timeout=60 * SECONDS)
+    page.get_by_role("tab", name="Chat").click()
+    before, text = grown(page), area.input_value()
+    page.goto("about:blank")
+    engine_is_idle(page, impatient_url)
+    open_page_again(page, impatient_url)
+    expect(page.locator("#status")).to_contain_text(f"ended, {LEFT}")
+    done(page)
+    assert words(bot(page)[-1]).startswith(before)
+    asked, reply = stored(page)[0]["nodes"]
+    assert (asked["text"], words(reply["text"])) == (STORY, words(bot(page)[-1]))
+    assert "reply" not in reply  # it is no longer being made
+    page.get_by_role("tab", name="Notebook").click()
+    expect(page.locator("#notebook .status")).to_contain_text(f"ended, {LEFT}")
+    expect(area).to_have_value(re.compile(re.escape(text) + ".*", re.DOTALL))
+
+
+def test_of_a_tab_that_was_closed_the_columns_are_kept_and_say_why(
+    page: Page, impatient_url: str
+) -> None:
+    tab = page.context.new_page()
+    open_page(tab, impatient_url)
+    before = compare(tab)
+    tab.close()
+    engine_is_idle(page, impatient_url)
+    open_page(page, impatient_url)
+    page.get_by_role("tab", name="Compare").click()
+    for number in range(2):
+        expect(page.locator(".compared-status").nth(number)).to_contain_text(f"ended, {LEFT}")
+    assert words(columns(page).first.inner_text()).startswith(before)
+
+
+def test_who_comes_back_too_late_for_a_place_in_the_queue_hears_why(
+    page: Page, impatient_url: str
+) -> None:
+    with every_slot_taken(impatient_url):
+        open_page(page, impatient_url)
+        send(page, STORY)
+        expect(page.locator("#status")).to_contain_text("number 1 in the queue")
+        page.goto("about:blank")
+        page.wait_for_timeout(8_000)
+    open_page_again(page, impatient_url)
+    expect(page.locator("#status")).to_contain_text(f"ended before the first word, {LEFT}")
+    assert (user(page), bot(page)) == ([STORY], [])
+    expect(page.locator("#more")).to_be_visible()
+
+
+def compare(page: Page) -> str:
+    """Has two columns answer at length; returns what the first one has when it has begun."""
+    page.get_by_role("tab", name="Compare").click()
+    for number in (1, 2):
+        choose(page, "Raw", f"#compare-{number}-persona")
+    page.fill("#compare-message textarea", STORY)
+    page.press("#compare-message textarea", "Enter")
+    for number in range(2):
+        expect(columns(page).nth(number)).to_have_text(WORDS, timeout=60 * SECONDS)
+    return words(columns(page).first.inner_text())
+
+
+def columns(page: Page):
+    return page.locator(".compared:visible .compared-reply")
