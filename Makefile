@@ -8,7 +8,8 @@ DEV := $(VENV)/requirements-dev.installed
 TSC := node_modules/.bin/tsc
 # What of the tests is quick, as files and folders.
 QUICK := tests/chat tests/web/page/test_markup.py tests/web/page/test_words.py \
-  tests/web/page/test_personas.py tests/web/page/test_adopted.py tests/web/server/test_limits.py \
+  tests/web/page/chat/test_status.py tests/web/page/test_personas.py \
+  tests/web/page/test_adopted.py tests/web/server/test_limits.py \
   tests/engine/test_scheduler.py tests/engine/test_prefixes.py tests/engine/test_detokenizer.py \
   tests/engine/test_tokenizer.py tests/checkpoint/test_attacks.py tests/checkpoint/test_folder.py \
   tests/checkpoint/test_tensor_file.py tests/test_layers.py tests/test_docs.py \

@@ -21,6 +21,7 @@ from grok_app.errors import SettingsError
 from grok_app.options import DTYPES, KERNELS, EngineOptions
 
 PROJECT = Path(__file__).parent.parent
+LINGER, DEMO_LINGER = 60, 15  # seconds that a reply goes on without a reader, if nothing is given
 
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
@@ -174,7 +175,7 @@ class Settings:
         None,
         whole_number(5, 3600),
         "seconds that a reply goes on when its reader is gone, who may come back "
-        "(default: 60, in a demo 15)",
+        f"(default: {LINGER}, in a demo {DEMO_LINGER})",
     )
     drain: int = _field(
         30,
@@ -245,6 +246,13 @@ class Settings:
     process_id: int = _field(
         0, whole_number(0, 1023), "which of them this is; only process 0 serves the page"
     )
+
+    @property
+    def lingering(self) -> int:
+        """Seconds that a reply goes on when its reader is gone."""
+        if self.linger is not None:
+            return self.linger
+        return DEMO_LINGER if self.demo else LINGER
 
     @property
     def engine(self) -> EngineOptions:

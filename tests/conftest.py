@@ -91,22 +91,19 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def slow(endless: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
-    """The app with that model, which replies so slowly that a test can always break in.
+def slowly(endless: Path) -> tuple[str, ...]:
+    """Options with which the app replies so slowly that a test can always break in.
 
     In bfloat16 a CPU makes some ten tokens a second.
     """
-    options = (
-        "--checkpoint",
-        str(endless),
-        "--dtype",
-        "bfloat16",
-        "--kernels",
-        "xla",
-        "--slots",
-        "2",
-    )
-    with AppProcess(tmp_path_factory.mktemp("slow") / "log", *options) as app:
+    model = ("--checkpoint", str(endless), "--dtype", "bfloat16", "--kernels", "xla")
+    return (*model, "--slots", "2")
+
+
+@pytest.fixture(scope="session")
+def slow(slowly: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
+    """The app with these."""
+    with AppProcess(tmp_path_factory.mktemp("slow") / "log", *slowly) as app:
         app.wait_until_ready()
         yield app
 

@@ -114,6 +114,15 @@ WRONG = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [([], 60), (["--demo"], 15), (["--linger", "5"], 5), (["--demo", "--linger", "90"], 90)],
+    ids=str,
+)
+def test_how_long_a_reply_goes_on_without_a_reader(given: list[str], seconds: int) -> None:
+    assert parse(given, {}).lingering == seconds
+
+
 def test_nothing_given_is_the_documented_default() -> None:
     settings = parse([], {})
     assert settings == Settings()

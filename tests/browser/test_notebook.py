@@ -220,18 +220,6 @@ def test_another_choice_while_it_grows(notebook: Page) -> None:
     assert text(notebook) == NIGHT + "".join(words(notebook).all_text_contents())
 
 
-def test_a_closed_page_frees_the_engine(page: Page, app_url: str) -> None:
-    other = page.context.new_page()
-    open_page(other, app_url)
-    open_notebook(other)
-    settings(other, 1000)
-    area(other).fill(NIGHT)
-    press(other, "Continue")
-    expect(words(other).nth(3)).to_be_attached()
-    other.close()
-    engine_is_idle(page, app_url)
-
-
 def test_the_text_survives_a_reload(notebook: Page) -> None:
     whole = go_on(notebook)
     tinted = words(notebook).all_text_contents()

@@ -23,10 +23,24 @@ from tests.browser.test_chat_page import (
     stored,
     user,
 )
-from tests.browser.test_personas import copy, open_editor
+from tests.browser.test_notebook import engine_is_idle
+from tests.browser.test_personas import copy, open_editor, write_on, written_on
 
+WORDS = re.compile(r"\w+\W+\w")
+LEFT = "since no page had asked for it"
 RESTART = 60_000  # milliseconds in which the app is killed, started, and asked again
 STORY = "It was a dark night, and the captain"
+EDITED = f"{STORY} of the ship"
+
+
+@pytest.fixture(scope="module")
+def impatient_url(
+    slowly: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Where the slow app serves that ends a reply after five seconds without a reader."""
+    with AppProcess(tmp_path_factory.mktemp("app") / "log", *slowly, "--linger", "5") as app:
+        app.wait_until_ready()
+        yield app.url
 
 
 @pytest.fixture
@@ -47,8 +61,8 @@ def begin(page: Page) -> None:
     grown(page)
 
 
-def choose(page: Page, persona: str) -> None:
-    page.locator("#persona input").click()
+def choose(page: Page, persona: str, box: str = "#persona") -> None:
+    page.locator(f"{box} input").click()
     page.get_by_role("option", name=re.compile(persona)).click()
     expect(page.get_by_test_id("dropdown-option")).to_have_count(0)
 
@@ -161,26 +175,35 @@ def test_a_reply_goes_on_while_another_conversation_is_open(talking: Page) -> No
 
 def test_a_retry_that_brings_no_word_leaves_all_as_it_was(talking: Page, slow_url: str) -> None:
     stop(talking)
-    before = bot(talking), stored(talking)[0]["nodes"]
+    shown, (before,) = bot(talking), stored(talking)
     with every_slot_taken(slow_url):
         for act in ("retry", "more", "edit"):
             ask_again(talking, act)
-            expect(talking.locator("#message button.stop-button")).to_be_visible()
+            expect(talking.locator("#status")).to_contain_text("number 1 in the queue")
             stop(talking)
-            expect(replies(talking).last).to_have_text(before[0][-1])
-            nodes = stored(talking)[0]["nodes"]
-            assert [n for n in nodes if n["role"] == "assistant"] == before[1][1:]
+            expect(talking.locator("#status")).to_contain_text("stopped before the first word")
+            done(talking)
+            assert (user(talking), bot(talking)) == ([STORY], shown)
+            (after,) = stored(talking)
+            # What was written is kept, as a version of the message that is not open.
+            added = [EDITED] if act == "edit" else []
+            assert [node["text"] for node in after["nodes"][2:]] == added
+            assert after | {"nodes": after["nodes"][:2]} == before
 
 
 @contextmanager
 def every_slot_taken(url: str) -> Iterator[None]:
     """Others read long replies, so that one asked for now waits for its first word."""
-    wish = {"prompt": STORY, "max_tokens": 900, "stream": True}
+    wish = {"model": "endless", "prompt": STORY, "max_tokens": 900, "stream": True}
     with ExitStack() as others:
         client = others.enter_context(httpx.Client(base_url=url, trust_env=False, timeout=60))
-        for _ in range(2):
-            answer = others.enter_context(client.stream("POST", "/v1/completions", json=wish))
-            next(answer.iter_bytes())
+        answers = [
+            others.enter_context(client.stream("POST", "/v1/completions", json=wish))
+            for _ in range(2)
+        ]
+        reading = [answer.raise_for_status().iter_bytes() for answer in answers]
+        for answer in reading:  # kept until the end: httpx hangs up on one that is let go
+            next(answer)
         yield
 
 
@@ -192,13 +215,14 @@ def ask_again(page: Page, act: str) -> None:
         page.get_by_role("button", name="Continue").click()
     else:
         page.get_by_label("Edit").first.click()
-        page.locator("#chat textarea").fill(f"{STORY} of the ship")
+        page.locator("#chat textarea").fill(EDITED)
         page.get_by_label("Submit").click()
 
 
 def test_what_was_written_survives_a_server_that_is_killed(page: Page, slow: AppProcess) -> None:
     open_editor(page, slow.url)
     copy(page)
+    write_on(page)
     page.get_by_role("tab", name="Chat").click()
     mark(page)
     begin(page)
@@ -221,6 +245,8 @@ def test_what_was_written_survives_a_server_that_is_killed(page: Page, slow: App
     page.locator("#more").click()
     grown(page, after)
     stop(page)
+    page.get_by_role("tab", name="Personas").click()
+    written_on(page)
 
 
 def test_an_empty_message_ends_no_reply(talking: Page) -> None:
@@ -346,3 +372,76 @@ def test_what_is_compared_goes_on_after_a_reload(page: Page, slow_url: str) -> N
     page.get_by_role("tab", name="Compare").click()
     goes_on = re.compile(r"^\s*" + re.escape(before) + r".*\w", re.DOTALL)
     expect(column).to_have_text(goes_on, timeout=60 * SECONDS)
+
+
+def test_who_comes_back_too_late_has_what_there_was_and_hears_why(
+    page: Page, impatient_url: str
+) -> None:
+    open_page(page, impatient_url)
+    begin(page)
+    page.get_by_role("tab", name="Notebook").click()
+    area = page.locator("#notebook textarea")
+    area.fill(STORY)
+    page.locator("#notebook .go").click()
+    more = re.compile(re.escape(STORY) + r".*\w+\W+\w")
+    expect(area).to_have_value(more, timeout=60 * SECONDS)
+    page.get_by_role("tab", name="Chat").click()
+    before, text = grown(page), area.input_value()
+    page.goto("about:blank")
+    engine_is_idle(page, impatient_url)
+    open_page_again(page, impatient_url)
+    expect(page.locator("#status")).to_contain_text(f"ended, {LEFT}")
+    done(page)
+    assert words(bot(page)[-1]).startswith(before)
+    asked, reply = stored(page)[0]["nodes"]
+    assert (asked["text"], words(reply["text"])) == (STORY, words(bot(page)[-1]))
+    assert "reply" not in reply  # it is no longer being made
+    page.get_by_role("tab", name="Notebook").click()
+    expect(page.locator("#notebook .status")).to_contain_text(f"ended, {LEFT}")
+    expect(area).to_have_value(re.compile(re.escape(text) + ".*", re.DOTALL))
+
+
+def test_of_a_tab_that_was_closed_the_columns_are_kept_and_say_why(
+    page: Page, impatient_url: str
+) -> None:
+    tab = page.context.new_page()
+    open_page(tab, impatient_url)
+    before = compare(tab)
+    tab.close()
+    engine_is_idle(page, impatient_url)
+    open_page(page, impatient_url)
+    page.get_by_role("tab", name="Compare").click()
+    for number in range(2):
+        expect(page.locator(".compared-status").nth(number)).to_contain_text(f"ended, {LEFT}")
+    assert words(columns(page).first.inner_text()).startswith(before)
+
+
+def test_who_comes_back_too_late_for_a_place_in_the_queue_hears_why(
+    page: Page, impatient_url: str
+) -> None:
+    with every_slot_taken(impatient_url):
+        open_page(page, impatient_url)
+        send(page, STORY)
+        expect(page.locator("#status")).to_contain_text("number 1 in the queue")
+        page.goto("about:blank")
+        page.wait_for_timeout(8_000)
+    open_page_again(page, impatient_url)
+    expect(page.locator("#status")).to_contain_text(f"ended before the first word, {LEFT}")
+    assert (user(page), bot(page)) == ([STORY], [])
+    expect(page.locator("#more")).to_be_visible()
+
+
+def compare(page: Page) -> str:
+    """Has two columns answer at length; returns what the first one has when it has begun."""
+    page.get_by_role("tab", name="Compare").click()
+    for number in (1, 2):
+        choose(page, "Raw", f"#compare-{number}-persona")
+    page.fill("#compare-message textarea", STORY)
+    page.press("#compare-message textarea", "Enter")
+    for number in range(2):
+        expect(columns(page).nth(number)).to_have_text(WORDS, timeout=60 * SECONDS)
+    return words(columns(page).first.inner_text())
+
+
+def columns(page: Page):
+    return page.locator(".compared:visible .compared-reply")

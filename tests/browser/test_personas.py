@@ -36,6 +36,8 @@ user = "Hi"
 assistant = "Ahoy."
 """
 
+HALF = "Half a preamble"
+
 
 @pytest.fixture
 def editor(page: Page, app_url: str) -> Page:
@@ -187,6 +189,41 @@ def test_going_to_another_keeps_what_was_written(editor: Page) -> None:
     wait_until_kept(editor, 2)
     names = [read_persona("x", text).name for text in kept(editor).values()]
     assert names == ["Ann", "New persona"]
+
+
+def test_what_is_not_saved_survives_a_reload_and_is_this_tabs_alone(
+    editor: Page, app_url: str
+) -> None:
+    copy(editor)
+    write_on(editor)
+    editor.reload()
+    editor.get_by_role("tab", name="Personas").click()
+    written_on(editor)
+    other = editor.context.new_page()
+    open_editor(other, app_url)
+    expect(field(other, "Name")).to_have_value("Grok")
+    expect(field(other, "Preamble")).not_to_have_value(HALF)
+    expect(other.locator("#persona-raw input")).not_to_be_checked()
+    before = kept(editor)
+    press(other, "New")
+    wait_until_kept(other, 2)
+    assert kept(other).items() > before.items()
+    written_on(editor)
+
+
+def write_on(page: Page) -> None:
+    """Changes the persona in the form, and saves nothing."""
+    field(page, "Preamble").fill(HALF)
+    page.locator("#persona-raw input").check()
+    expect(page.locator("#persona-note")).to_have_text("Not saved yet.")
+    page.wait_for_timeout(300)  # the browser keeps it a moment later
+
+
+def written_on(page: Page) -> None:
+    expect(field(page, "Name")).to_have_value("Copy of Grok")
+    expect(field(page, "Preamble")).to_have_value(HALF)
+    expect(page.locator("#persona-raw input")).to_be_checked()
+    expect(page.locator("#persona-note")).to_have_text("Not saved yet.")
 
 
 def test_deleted_and_taken_back(editor: Page) -> None:

@@ -1,10 +1,9 @@
-// What a visitor has written or set is there again after a reload: kept for this tab, and for a tab that
-// has nothing yet what another one has set.
+// What a visitor has written or set is there again after a reload: kept for this tab, and of what is
+// shared also for a tab that has nothing yet.
 
 import { write } from "./storage.js";
 
 const KEY = "grok-1-drafts"; // in sessionStorage and localStorage: {name: value}
-const MESSAGES = /message|persona-/; // a draft of one tab is none of another's
 
 /** @param {import("./types.d.ts").Given} given */
 export default function drafts({ trigger }) {
@@ -13,13 +12,16 @@ export default function drafts({ trigger }) {
 
   Object.assign(window, { grok: { ...window.grok, keepDrafts, takeDrafts } });
 
-  /** @param {string[]} names @param {unknown[]} values */
-  function keepDrafts(names, values) {
+  /**
+   * @param {string[]} own names of what is this tab's alone
+   * @param {string[]} shared names of what another tab may begin with
+   * @param {unknown[]} values of the own ones and of the shared ones
+   */
+  function keepDrafts(own, shared, values) {
     if (!taken) return []; // the page is being put together
-    const now = Object.fromEntries(names.map((name, i) => [name, values[i]]));
-    const shared = Object.fromEntries(Object.entries(now).filter(([name]) => !MESSAGES.test(name)));
-    write(KEY, JSON.stringify(now), "sessionStorage"); // where it fails, only a reload misses it
-    write(KEY, JSON.stringify(shared), "localStorage");
+    const now = [...own, ...shared].map((name, i) => [name, values[i]]);
+    keep(now, "sessionStorage");
+    keep(now.slice(own.length), "localStorage");
     return [];
   }
 
@@ -30,6 +32,12 @@ export default function drafts({ trigger }) {
   }
 
   trigger("select");
+}
+
+/** Where it fails, only a reload misses it.
+ * @param {unknown[][]} entries @param {"sessionStorage" | "localStorage"} store */
+function keep(entries, store) {
+  write(KEY, JSON.stringify(Object.fromEntries(entries)), store);
 }
 
 /** @param {[number, number] | null} bounds @param {unknown} value */

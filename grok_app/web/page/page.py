@@ -90,7 +90,7 @@ def build(
         compare.connect(tabs, own)
         notebook.connect()
         editor.connect(blocks)
-        keep_drafts([*chat.kept(), *compare.kept(), *notebook.kept(), *editor.kept()])
+        keep_drafts(chat.kept(), compare.kept(), notebook.kept(), editor.kept())
         add_api(engine, personas, limits)
     translatable(blocks)
     return blocks

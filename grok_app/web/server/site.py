@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _MIB = 2**20
 _LOOK = 0.1  # seconds between two looks at what is still being answered
-_LINGER, _DEMO_LINGER = 60.0, 15.0  # seconds that a reply goes on without a reader
 
 
 class Site:
@@ -84,8 +83,7 @@ class Site:
         if settings.share and settings.demo and not settings.proxy:
             log.warning("--share without --proxy 127.0.0.1: all visitors share one limit")
         limits = Limits(settings.demo_messages, settings.demo_tokens) if settings.demo else Limits()
-        linger = _DEMO_LINGER if settings.demo else _LINGER
-        replies = Replies(engine, linger if settings.linger is None else settings.linger)
+        replies = Replies(engine, settings.lingering)
         blocks = build(engine, self._personas, limits, replies)
         app = _mounted(blocks, engine, settings)
         try:

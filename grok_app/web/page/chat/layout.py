@@ -19,6 +19,7 @@ from grok_app.web.page.chat.status import about, verdict
 from grok_app.web.page.chat.versions import Versions
 from grok_app.web.page.chat.view import SAME, View
 from grok_app.web.page.choice import Choice
+from grok_app.web.page.drafts import Kept
 from grok_app.web.page.events import QUICK, Updates, calls
 from grok_app.web.page.markup import harmless, original
 from grok_app.web.page.notice import Notice
@@ -141,10 +142,10 @@ class ChatTab:
             *self.controls.preset,
         ]
 
-    def kept(self) -> list[gr.components.Component]:
+    def kept(self) -> Kept:
         """What a visitor has written or set, to be there again after a reload."""
-        written = [self.message, self.begin, self.facts.text, self.persona]
-        return [*written, *self.controls.inputs]
+        set_up = [self.facts.text, self.persona, *self.controls.inputs]
+        return Kept(own=[self.message, self.begin], shared=set_up)
 
     def connect(self, own: gr.HTML) -> None:
         """Says what each event does; `own` has the visitor's own personas."""

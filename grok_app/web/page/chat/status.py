@@ -5,14 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grok_app.chat import Prompt
-from grok_app.replies import Progress
+from grok_app.replies import Ended, Progress
 from grok_app.web.page.words import Translate
 
 if TYPE_CHECKING:
     from grok_app.engine.engine import Engine
 
 
-_NO_WORD = "the model ended its reply before the first word"
+# What is said of how a reply ended: where it has a word, and where it has none.
+_ENDED: dict[Ended, tuple[str, str]] = {
+    "stop": ("", "the model ended its reply before the first word"),
+    "length": ("cut at its longest", "cut at its longest, before the first word"),
+    "stopped": ("", "stopped before the first word"),
+    "left": (
+        "ended, since no page had asked for it",
+        "ended before the first word, since no page had asked for it",
+    ),
+    "failed": ("", ""),  # the error is told in place of this line
+}
 
 
 def about(engine: Engine, say: Translate) -> str:
@@ -40,11 +50,7 @@ def gauges(engine: Engine, prompt: Prompt, progress: Progress, say: Translate) -
         parts.append(say("first token after {seconds} s").format(seconds=seconds))
     if progress.speed:
         parts.append(say("{speed} tokens/s").format(speed=f"{progress.speed:.0f}"))
-    if progress.ended == "length":
-        parts.append(say("cut at its longest"))
-    if progress.ended and not progress.grown:
-        stopped = progress.ended == "stopped"
-        text = "stopped before the first word" if stopped else _NO_WORD
+    if progress.ended and (text := _ENDED[progress.ended][not progress.grown]):
         parts.append(say(text))
     if prompt.dropped:
         text = say("the oldest {dropped} turns no longer fit and were left out")

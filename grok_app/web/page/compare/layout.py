@@ -14,6 +14,7 @@ from grok_app.web.page.chat.controls import seed_box, slider_of, within_slider
 from grok_app.web.page.chat.layout import ChatTab
 from grok_app.web.page.choice import Choice
 from grok_app.web.page.compare.session import Column, CompareSession, adopted
+from grok_app.web.page.drafts import Kept
 from grok_app.web.page.events import QUICK, Updates, calls
 from grok_app.web.page.notice import Notice
 from grok_app.web.page.personas.personas import Choices, Personas
@@ -28,17 +29,28 @@ _FEWEST = 2
 class _Column:
     """The components of one reply: who is to give it and how, and what it is."""
 
-    def __init__(self, choices: Choices, persona: Persona, visible: bool):
-        """Lays them out, set as `persona` wants them."""
+    def __init__(self, number: int, choices: Choices, persona: Persona, visible: bool):
+        """Lays out the column of that number, set as `persona` wants it."""
+        name = f"compare-{number}"
         with gr.Column(visible=visible, min_width=200, elem_classes="compared") as self.box:
-            self.persona = Choice(choices, value=persona.slug, label="Persona", filterable=False)
+            self.persona = Choice(
+                choices,
+                value=persona.slug,
+                label="Persona",
+                filterable=False,
+                elem_id=f"{name}-persona",
+            )
             with gr.Accordion("Settings", open=False):
                 sampling, brief = persona.sampling, {"info": None}  # for a column is narrow
                 self.temperature = gr.Slider(
-                    **slider_of("temperature") | brief, value=sampling.temperature
+                    **slider_of("temperature") | brief,
+                    value=sampling.temperature,
+                    elem_id=f"{name}-temperature",
                 )
-                self.top_p = gr.Slider(**slider_of("top_p") | brief, value=sampling.top_p)
-                self.seed = seed_box()
+                self.top_p = gr.Slider(
+                    **slider_of("top_p") | brief, value=sampling.top_p, elem_id=f"{name}-top-p"
+                )
+                self.seed = seed_box(elem_id=f"{name}-seed")
             self.text = gr.Markdown("", elem_classes="compared-reply")
             self.status = gr.Markdown("", elem_classes="compared-status")
             self.keep = gr.Button("Keep this one", size="sm", interactive=False)
@@ -73,7 +85,7 @@ class CompareTab:
         )
         with gr.Row(elem_id="columns"):
             self.columns = [
-                _Column(choices, personas.find(choices[k % len(choices)][1]), k < _FEWEST)
+                _Column(k + 1, choices, personas.find(choices[k % len(choices)][1]), k < _FEWEST)
                 for k in range(_MOST)
             ]
         self.message = gr.Textbox(
@@ -87,9 +99,10 @@ class CompareTab:
         )
         self.compared = scripted("compare", "", elem_id="compared")
 
-    def kept(self) -> list[gr.components.Component]:
+    def kept(self) -> Kept:
         """What a visitor has written or set, to be there again after a reload."""
-        return [self.message, self.many, *(part for c in self.columns for part in c.inputs)]
+        set_up = [self.many, *(part for column in self.columns for part in column.inputs)]
+        return Kept(own=[self.message], shared=set_up)
 
     def connect(self, tabs: gr.Tabs, own: gr.HTML) -> None:
         """Says what each event does; `tabs` has the chat's as "chat", `own` the visitor's own

@@ -10,6 +10,7 @@ import gradio as gr
 from grok_app.errors import GrokError
 from grok_app.sampling import Sampling
 from grok_app.web.page.chat.controls import seed_box, slider_of
+from grok_app.web.page.drafts import Kept
 from grok_app.web.page.events import QUICK
 from grok_app.web.page.notebook.session import Asked, NotebookSession
 from grok_app.web.page.notice import explain
@@ -70,16 +71,21 @@ class Notebook:
                 elem_id="notebook-seed",
             )
 
-    def kept(self) -> list[gr.components.Component]:
-        """What a visitor has set, to be there again after a reload."""
+    @property
+    def _settings(self) -> list[gr.components.Component]:
         return [self._temperature, self._top_p, self._longest, self._seed]
+
+    def kept(self) -> Kept:
+        """What a visitor has set, to be there again after a reload; js/notebook.js keeps the
+        text."""
+        return Kept(shared=self._settings)
 
     def connect(self) -> None:
         """Says what the event does."""
         # Another choice may be made while a text still grows.
         self._sheet.submit(
             self.on_continue,
-            [self._sheet, *self.kept()],
+            [self._sheet, *self._settings],
             self._sheet,
             trigger_mode="multiple",
             **QUICK,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,12 +42,7 @@ class PersonaForm:
             lines=3,
             max_lines=12,
         )
-        self._add(
-            "raw",
-            gr.Checkbox,
-            label="Raw: no turns, the text is continued as it is",
-            elem_id="persona-raw",
-        )
+        self._add("raw", gr.Checkbox, label="Raw: no turns, the text is continued as it is")
         with gr.Column(elem_id="persona-turns"):
             with gr.Row():
                 label: dict[str, Any] = {"max_length": LONGEST_LABEL, "min_width": 120}
@@ -60,7 +56,8 @@ class PersonaForm:
         self._infos = {key: str(field.info or "") for key, field in self._fields.items()}
 
     def _add(self, key: str, kind: type[Field], **props: Any) -> None:
-        self._fields[key] = kind(self._first[key], interactive=False, **props)
+        name = "persona-" + re.sub(r"\W+", "-", key)  # examples[2].user: persona-examples-2-user
+        self._fields[key] = kind(self._first[key], interactive=False, elem_id=name, **props)
 
     def _add_example(self, number: int) -> None:
         with gr.Row(elem_classes="example-turns"):

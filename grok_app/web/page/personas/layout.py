@@ -12,6 +12,7 @@ from grok_app.chat import Persona, Turn, write_persona
 from grok_app.errors import GrokError, PersonaError
 from grok_app.replies import chat_prompt
 from grok_app.web.page.choice import Choice
+from grok_app.web.page.drafts import Kept
 from grok_app.web.page.events import QUICK, Updates, calls
 from grok_app.web.page.notice import Notice, explain
 from grok_app.web.page.personas.fields import place_of, table_of
@@ -44,7 +45,7 @@ class PersonasTab:
         """Lays the components out; `own` is the shelf of the visitor's own personas."""
         self.engine, self.personas = engine, personas
         self.shelf, self._notice = own, notice
-        self.shown = gr.Textbox(personas.first.slug, visible=False)
+        self.shown = gr.Textbox(personas.first.slug, visible=False, elem_id="persona-shown")
         """Which persona the form has, also where the list says another one already.
 
         Not a `gr.State`: the server would say which, the browser what is in the fields, and on a
@@ -74,7 +75,10 @@ class PersonasTab:
                     self.note = gr.Markdown(_SHIPPED, elem_id="persona-note")
                     self.save = gr.Button("Save", variant="primary", interactive=False, **quiet)
                 self.sample = gr.Textbox(
-                    "Hello, who are you?", label="A message to try", max_length=_LONGEST_SAMPLE
+                    "Hello, who are you?",
+                    label="A message to try",
+                    max_length=_LONGEST_SAMPLE,
+                    elem_id="persona-sample",
                 )
                 self.prompt = gr.Textbox(
                     label="The very prompt the model is given",
@@ -97,9 +101,9 @@ class PersonasTab:
                     )
                     self.paste = gr.Button("Import this text", size="sm")
 
-    def kept(self) -> list[gr.components.Component]:
+    def kept(self) -> Kept:
         """What a visitor has written and not saved, to be there again after a reload."""
-        return [self.shown, self.sample, *self.form.fields]
+        return Kept(own=[self.shown, self.sample, *self.form.fields])
 
     def connect(self, blocks: gr.Blocks) -> None:
         """Says what each event does."""
