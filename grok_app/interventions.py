@@ -74,8 +74,10 @@ def check(given: Sequence[Intervention], layers: int, experts: int, chosen: int)
             raise RequestError("{field}: layers is empty; leave it out for all", field=_FIELD)
         for layer in one.layers or ():
             _check_number("layers", layer, layers - 1)
-    for layer in range(layers):
-        here = [one for one in given if one.layers is None or layer in one.layers]
+    everywhere = range(layers)
+    places = [everywhere if one.layers is None else set(one.layers) for one in given]
+    for layer in everywhere:
+        here = [one for one, place in zip(given, places, strict=True) if layer in place]
         masked = {one.expert for one in here if one.kind == "mask"}
         forced = {one.expert for one in here if one.kind == "force"}
         if masked & forced or len(masked) > experts - chosen or len(forced) > chosen:
