@@ -2,7 +2,7 @@
 
 const BREAK = "\u2060";
 const ACTIVE = /<(?=[A-Za-z/!?])|!(?=\[)|```(?=mermaid)|\](?=[(:]\s*<?[Ff][Ii][Ll][Ee]:)/g;
-const BROKEN = /(<|!(?=\u2060\[)|```|\](?=\u2060[(:]))\u2060/g;
+const BROKEN = /(<|!|```|\](?=\u2060[(:]))\u2060/g;
 
 /** The text with tags, diagrams and links to files shown as text, and images not fetched.
  * @param {string} text */

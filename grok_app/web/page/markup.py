@@ -10,7 +10,8 @@ import re
 # in a line of code, and it is copied without them (see js/page.js).
 _BREAK = "\u2060"
 _ACTIVE = re.compile(r"<(?=[A-Za-z/!?])|!(?=\[)|```(?=mermaid)|\](?=[(:]\s*<?[Ff][Ii][Ll][Ee]:)")
-_BROKEN = re.compile(rf"(<|!(?={_BREAK}\[)|```|\](?={_BREAK}[(:])){_BREAK}")
+# What is copied off the page may have lost the "[" after "!": it was drawn as a link.
+_BROKEN = re.compile(rf"(<|!|```|\](?={_BREAK}[(:])){_BREAK}")
 
 
 def harmless(text: str) -> str:

@@ -24,6 +24,11 @@ def test_no_tag_no_image_and_no_diagram_is_left(text: str) -> None:
     assert original(shown) == text
 
 
+def test_what_was_drawn_as_a_link_is_copied_without_a_mark() -> None:
+    drawn = harmless("Look: ![a cat](http://example.com/cat.png)").replace("[a cat]", "a cat")
+    assert original(drawn).startswith("Look: !a cat")
+
+
 def test_plain_text_is_untouched() -> None:
     text = "1 < 2, a <- b, x << y, **bold** and [a link](http://example.com)!"
     assert harmless(text) == text
