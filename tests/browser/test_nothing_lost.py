@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.app_process import AppProcess
 from tests.browser.cuts import Proxy
@@ -23,7 +23,7 @@ from tests.browser.test_chat_page import (
     stored,
     user,
 )
-from tests.browser.test_notebook import engine_is_idle
+from tests.browser.test_notebook import engine_is_idle, settings
 from tests.browser.test_personas import copy, open_editor, write_on, written_on
 
 WORDS = re.compile(r"\w+\W+\w")
@@ -307,8 +307,8 @@ def test_drafts_and_settings_survive_a_reload(page: Page, app_url: str) -> None:
     open_settings(page)
     page.locator("#begin textarea, #begin input").fill("Well,")
     page.locator("#seed textarea, #seed input").fill("77")
-    page.locator("#temperature input[type=number]").fill("1.25")
-    page.locator("#temperature input[type=number]").press("Tab")
+    expect(page.locator("#temperature input[type=number]")).to_have_value("0.5")  # the Cynic's
+    set_slider(page, "temperature", 1.25)
     page.locator("#facts").get_by_role("button").first.click()
     page.locator("#facts-text textarea").fill("The captain is called Ann.")
     page.wait_for_timeout(300)
@@ -321,6 +321,48 @@ def test_drafts_and_settings_survive_a_reload(page: Page, app_url: str) -> None:
     expect(page.locator("#temperature input[type=number]")).to_have_value("1.25")
     page.locator("#facts").get_by_role("button").first.click()
     expect(page.locator("#facts-text textarea")).to_have_value("The captain is called Ann.")
+
+
+def test_a_changed_setting_survives_in_whatever_order_the_page_comes(
+    page: Page, app_url: str
+) -> None:
+    open_page(page, app_url)
+    choose(page, "Cynic")
+    send(page, "Hello")
+    done(page)
+    open_settings(page)
+    set_slider(page, "temperature", 1.25)
+    page.wait_for_timeout(300)
+    drafts, events = Held(page, "**/js/drafts.js"), Held(page, "**/gradio_api/run/**")
+    page.reload(wait_until="commit")
+    page.wait_for_selector("#message textarea")
+    page.wait_for_timeout(1500)  # in which the conversation is asked for, if that waits for nothing
+    drafts.let_through()
+    page.wait_for_timeout(1500)
+    events.let_through()
+    expect(replies(page)).to_have_count(1)
+    expect(page.locator("#persona input")).to_have_value(re.compile("Cynic"))
+    open_settings(page)
+    expect(page.locator("#temperature input[type=number]")).to_have_value("1.25")
+
+
+class Held:
+    """Requests of a page that do not go out until they are let through."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self._waiting: list[Route] | None = []
+        page.route(url, self._take)
+
+    def _take(self, route: Route) -> None:
+        if self._waiting is None:
+            route.continue_()
+        else:
+            self._waiting.append(route)
+
+    def let_through(self) -> None:
+        waiting, self._waiting = self._waiting or [], None
+        for route in waiting:
+            route.continue_()
 
 
 def test_twenty_tabs_are_all_answered_and_hold_no_connection(
@@ -380,6 +422,7 @@ def test_who_comes_back_too_late_has_what_there_was_and_hears_why(
     open_page(page, impatient_url)
     begin(page)
     page.get_by_role("tab", name="Notebook").click()
+    settings(page, 1000)
     area = page.locator("#notebook textarea")
     area.fill(STORY)
     page.locator("#notebook .go").click()

@@ -309,7 +309,9 @@ def test_a_full_store_is_reported_and_loses_nothing(editor: Page) -> None:
         throw new DOMException("full", "QuotaExceededError"); }; }""")
     press(editor, "New")
     problem = editor.locator("#shelf .problem")
-    expect(problem).to_contain_text("Your browser does not keep your personas: quota.")
+    expect(problem).to_contain_text(
+        "Your browser does not keep your personas: its storage is full."
+    )
     assert kept(editor) == before
     expect(field(editor, "Name")).to_have_value("New persona")
 

@@ -130,30 +130,31 @@ describe("a file from elsewhere", () => {
 
   const broken = (at, change) => TREE.map((node, i) => (i === at ? { ...node, ...change } : node));
   for (const [problem, value] of [
-    ["no id or title", null],
-    ["no id or title", 7],
-    ["no id or title", []],
-    ["no id or title", { ...conversation(), id: 7 }],
-    ["no id or title", { ...conversation(), title: ["x"] }],
-    ["no name of a persona", { ...conversation(), persona: null }],
-    ["no turns", { ...conversation(), nodes: { length: 1, 0: TREE[0] } }],
+    ["title", null],
+    ["title", 7],
+    ["title", []],
+    ["title", { ...conversation(), id: 7 }],
+    ["title", { ...conversation(), title: ["x"] }],
+    ["persona", { ...conversation(), persona: null }],
+    ["nodes", { ...conversation(), nodes: { length: 1, 0: TREE[0] } }],
     ["turn 1", { ...conversation(), nodes: [null] }],
     ["turn 2", { ...conversation(), nodes: broken(1, { text: null }) }],
     ["turn 2", { ...conversation(), nodes: broken(1, { role: { toString: 1 } }) }],
-    ["turn 1 follows no earlier one", { ...conversation(), nodes: broken(0, { parent: 0 }) }],
-    ["turn 2 follows no earlier one", { ...conversation(), nodes: broken(1, { parent: 4 }) }],
-    ["turn 2 follows no earlier one", { ...conversation(), nodes: broken(1, { parent: -1 }) }],
-    ["turn 2 follows no earlier one", { ...conversation(), nodes: broken(1, { parent: 0.5 }) }],
-    ["turn 2 follows no earlier one", { ...conversation(), nodes: broken(1, { parent: "0" }) }],
-    ["turn 2 follows no earlier one", { ...conversation(), nodes: broken(1, { parent: undefined }) }],
-    ["no leaf", conversation(TREE, 6)],
-    ["no leaf", conversation(TREE, -1)],
-    ["no leaf", conversation(TREE, "length")],
-    ["no leaf", { ...conversation(), leaf: undefined }],
-    ["no leaf", conversation([], 0)],
+    ["parent 1", { ...conversation(), nodes: broken(0, { parent: 0 }) }],
+    ["parent 2", { ...conversation(), nodes: broken(1, { parent: 4 }) }],
+    ["parent 2", { ...conversation(), nodes: broken(1, { parent: -1 }) }],
+    ["parent 2", { ...conversation(), nodes: broken(1, { parent: 0.5 }) }],
+    ["parent 2", { ...conversation(), nodes: broken(1, { parent: "0" }) }],
+    ["parent 2", { ...conversation(), nodes: broken(1, { parent: undefined }) }],
+    ["leaf", conversation(TREE, 6)],
+    ["leaf", conversation(TREE, -1)],
+    ["leaf", conversation(TREE, "length")],
+    ["leaf", { ...conversation(), leaf: undefined }],
+    ["leaf", conversation([], 0)],
   ]) {
     test(`is refused: ${problem}: ${JSON.stringify(value)?.slice(0, 60)}`, () => {
-      assert.throws(() => check(value), { message: problem });
+      const [name, turn = 0] = problem.split(" ");
+      assert.throws(() => check(value), { problem: name, turn: Number(turn) });
     });
   }
 });

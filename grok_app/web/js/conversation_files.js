@@ -7,7 +7,7 @@ import { pack, unpack } from "./link.js";
 import { ownName, ownPersonas } from "./own_personas.js";
 import { reason } from "./storage.js";
 import { forFile } from "./growth.js";
-import { check, markdown, replayOf } from "./tree.js";
+import { check, markdown, replayOf, Unreadable } from "./tree.js";
 
 /** @typedef {import("./types.d.ts").Conversation} Conversation */
 
@@ -75,8 +75,13 @@ async function readable(file, read) {
   try {
     return read(await file.text());
   } catch (error) {
-    throw new Error(texts.unread(file.name) + reason(error));
+    throw new Error(texts.unread(file.name) + why(error));
   }
+}
+
+/** @param {unknown} error */
+function why(error) {
+  return error instanceof Unreadable ? texts.unreadable[error.problem](error.turn) : reason(error);
 }
 
 /**

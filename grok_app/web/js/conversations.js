@@ -8,6 +8,7 @@ import * as files from "./conversation_files.js";
 import { createList } from "./conversation_list.js";
 import { texts } from "./conversation_texts.js";
 import { finder } from "./dom.js";
+import { draftsAreBack } from "./drafts.js";
 import { createAnswering } from "./answering.js";
 import { createKeeper } from "./keeper.js";
 import { createNote } from "./note.js";
@@ -264,6 +265,7 @@ export default function conversations({ element, props, trigger, watch }) {
   attempt(async () => {
     if (props.value) keep(); // a turn was made before this module had arrived
     await show();
+    await draftsAreBack; // else the persona that answered would bring its settings over the kept ones
     if (replayAddress() || props.value) return;
     const before = opened.before();
     if (before) await open(before);

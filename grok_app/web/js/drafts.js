@@ -5,12 +5,17 @@ import { write } from "./storage.js";
 
 const KEY = "grok-1-drafts"; // in sessionStorage and localStorage: {name: value}
 
+let isBack = () => {};
+/** Fulfilled once the page has what was kept: before, its settings are those of a new page.
+ * @type {Promise<void>} */
+export const draftsAreBack = new Promise(done => { isBack = done; });
+
 /** @param {import("./types.d.ts").Given} given */
 export default function drafts({ trigger }) {
   const kept = stored();
   let taken = false;
 
-  Object.assign(window, { grok: { ...window.grok, keepDrafts, takeDrafts } });
+  Object.assign(window, { grok: { ...window.grok, keepDrafts, takeDrafts, draftsAreBack: () => isBack() } });
 
   /**
    * @param {string[]} own names of what is this tab's alone

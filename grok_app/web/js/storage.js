@@ -1,5 +1,9 @@
 // The small stores of the browser: localStorage, and sessionStorage for this tab alone.
 
+import { words } from "./words.js";
+
+const texts = words({ en: { full: "its storage is full" }, de: { full: "sein Speicher ist voll" } });
+
 /**
  * What went wrong, in a word or a sentence without its point.
  *
@@ -7,7 +11,7 @@
  */
 export function reason(error) {
   if (!(error instanceof Error)) return String(error);
-  return error.name === "QuotaExceededError" ? "quota" : error.message;
+  return error.name === "QuotaExceededError" ? texts.full : error.message;
 }
 
 /**

@@ -76,28 +76,40 @@ export function merge(stored, made, copy) {
   return { kept: { ...kept, id: copy.id, title: `${kept.title} ${copy.mark}` }, write: true };
 }
 
+/** @typedef {"title" | "persona" | "nodes" | "leaf" | "turn" | "parent"} Problem */
+
+/** Why a value is no conversation: the name of one of the texts that the page has for it. */
+export class Unreadable extends Error {
+  /** @param {Problem} problem @param {number} [turn] the number of the turn that it is about */
+  constructor(problem, turn = 0) {
+    super(problem);
+    this.problem = problem;
+    this.turn = turn;
+  }
+}
+
 /**
  * A value of a file or a link as a conversation: what the list relies on. The server checks all the
  * rest when the conversation is opened.
  *
  * @param {any} value
  * @returns {Conversation} the same value
- * @throws {Error} says what is missing
+ * @throws {Unreadable} says what is missing
  */
 export function check(value) {
-  if (!isText(value?.id) || !isText(value.title)) throw new Error("no id or title");
-  if ("persona" in value && !isText(value.persona)) throw new Error("no name of a persona");
-  if (!Array.isArray(value.nodes)) throw new Error("no turns");
+  if (!isText(value?.id) || !isText(value.title)) throw new Unreadable("title");
+  if ("persona" in value && !isText(value.persona)) throw new Unreadable("persona");
+  if (!Array.isArray(value.nodes)) throw new Unreadable("nodes");
   value.nodes.forEach(checkTurn);
-  if (value.leaf !== null && !isIndex(value.leaf, value.nodes.length)) throw new Error("no leaf");
+  if (value.leaf !== null && !isIndex(value.leaf, value.nodes.length)) throw new Unreadable("leaf");
   return value;
 }
 
 /** @param {any} turn @param {number} i */
 function checkTurn(turn, i) {
-  if (!isText(turn?.text) || !isText(turn.role)) throw new Error(`turn ${i + 1}`);
+  if (!isText(turn?.text) || !isText(turn.role)) throw new Unreadable("turn", i + 1);
   const { parent } = turn;
-  if (parent !== null && !isIndex(parent, i)) throw new Error(`turn ${i + 1} follows no earlier one`);
+  if (parent !== null && !isIndex(parent, i)) throw new Unreadable("parent", i + 1);
 }
 
 /** @param {unknown} value @param {number} length */

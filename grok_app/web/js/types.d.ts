@@ -6,7 +6,7 @@ export interface Given {
   /** `value` is what the server has set, or what the script sets for the server to read. */
   props: { value: string };
   /** Lets the server handle an event of this gr.HTML. */
-  trigger(event: "select" | "submit" | "stop" | "input", data?: object): void;
+  trigger(event: "select" | "submit" | "input", data?: object): void;
   /** Calls `act` each time the server has set the property. */
   watch(property: "value", act: () => void): void;
   /** The functions of the server that this gr.HTML may call. */
@@ -42,7 +42,6 @@ export interface TextNews {
   seen?: number[];
   place: number;
   ended: News["ended"];
-  error?: string;
 }
 
 /** A reply that is being made: its id, the turn that it follows, and how it is made. */

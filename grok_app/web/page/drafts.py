@@ -50,7 +50,7 @@ def keep_drafts(*several: Kept) -> gr.HTML:
         parts,
         js=calls("takeDrafts", names, [_bounds(part) for part in parts]),
         **QUICK,
-    )
+    ).then(None, None, None, js=calls("draftsAreBack"), **QUICK)
     return view
 
 

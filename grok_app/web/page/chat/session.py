@@ -15,7 +15,7 @@ from grok_app.chat import Conversation, Made, Node, Pending, Replay, Sampling, T
 from grok_app.chat.conversation import LONGEST_TEXT
 from grok_app.errors import ConversationError, GrokError, RequestError
 from grok_app.replies import Replies, Wish, chat_wish
-from grok_app.web.page.asking import ask
+from grok_app.web.page.asking import Asking
 from grok_app.web.page.chat.view import SAME, View
 from grok_app.web.page.personas.personas import Personas
 from grok_app.web.page.seed import read_seed
@@ -54,6 +54,7 @@ class ChatSession:
     def __init__(self, engine: Engine, personas: Personas, limits: Limits, replies: Replies):
         self._engine, self._personas = engine, personas
         self._limits, self._replies = limits, replies
+        self._asking = Asking(replies, limits)
 
     # What brings a reply. Its `id` is the browser's, so that asking twice is harmless.
 
@@ -159,7 +160,7 @@ class ChatSession:
             raise RequestError("the message is empty; write something first")
         made = replace(made, sampling=self._limits.bounded(made.sampling))
         wish = partial(self._wish, asked.turns, made, own)
-        (reply,) = await ask(self._replies, self._limits, visitor, {id: wish})
+        (reply,) = await self._asking.ask(visitor, {id: wish})
         prompt = reply.wish.prompt
         assert prompt is not None
         made = replace(made, seed=reply.seed, facts="\n".join(prompt.facts))

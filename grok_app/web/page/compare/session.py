@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from grok_app.chat import Conversation, Made, Pending
 from grok_app.errors import ConversationError, RequestError
 from grok_app.replies import Replies, Wish, chat_wish
-from grok_app.web.page.asking import ask
+from grok_app.web.page.asking import Asking
 from grok_app.web.page.chat.session import read
 from grok_app.web.page.personas.personas import Personas
 from grok_app.web.page.seed import read_seed
@@ -35,7 +35,7 @@ class CompareSession:
 
     def __init__(self, engine: Engine, personas: Personas, limits: Limits, replies: Replies):
         self._engine, self._personas = engine, personas
-        self._limits, self._replies = limits, replies
+        self._limits, self._asking = limits, Asking(replies, limits)
 
     async def ask(
         self,
@@ -60,8 +60,7 @@ class CompareSession:
         if len(set(ids)) < len(several):
             raise RequestError("the replies to be compared need an id each")
         wishes = (partial(self._wish, asked, made, own) for made in several)
-        asking = dict(zip(ids, wishes, strict=True))
-        replies = await ask(self._replies, self._limits, visitor, asking)
+        replies = await self._asking.ask(visitor, dict(zip(ids, wishes, strict=True)))
         assert asked.leaf is not None
         return [
             replace(asked, pending=Pending(id, asked.leaf, replace(made, seed=reply.seed)))

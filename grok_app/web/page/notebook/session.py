@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from grok_app.errors import RequestError
 from grok_app.replies import Replies, text_wish
-from grok_app.web.page.asking import ask
+from grok_app.web.page.asking import Asking
 from grok_app.web.page.seed import read_seed
 from grok_app.web.server.limits import Limits, Visitor
 
@@ -64,7 +64,8 @@ class NotebookSession:
     """The notebooks of all visitors; their texts are in their browsers."""
 
     def __init__(self, engine: Engine, limits: Limits, replies: Replies):
-        self._engine, self._limits, self._replies = engine, limits, replies
+        self._engine, self._replies = engine, replies
+        self._asking = Asking(replies, limits)
 
     async def begin(
         self, visitor: Visitor, wanted: Asked, seed: str, **sampling: Any
@@ -84,7 +85,7 @@ class NotebookSession:
             SamplingParams(**sampling, seed=read_seed(seed), logprobs=_ALTERNATIVES)
         )
         wish = partial(text_wish, self._engine, wanted.text, params, wanted.ids)
-        (reply,) = await ask(self._replies, self._limits, visitor, {wanted.id: wish})
+        (reply,) = await self._asking.ask(visitor, {wanted.id: wish})
         used, context = len(reply.wish.ids), self._engine.context
         return {"seed": reply.seed, "used": used, "context": context}
 

@@ -133,9 +133,22 @@ async def test_who_asks_twice_has_one_reply_and_has_sent_one_message(replies, as
     assert replies.find("2") is None
 
 
-async def test_two_questions_at_once_under_one_id_have_one_reply(chat, replies, nano) -> None:
-    views = await asyncio.gather(*(send(chat, "1", SETTINGS) for _ in range(3)))
+@each_way
+async def test_who_asks_again_before_there_is_an_answer_has_sent_one_message(
+    replies, ask: Ask
+) -> None:
+    chat = session(replies, messages=1)
+    views = await asyncio.gather(*(ask(chat, "1", SETTINGS) for _ in range(3)))
     assert len({pending_of(view).made.seed for view in views}) == 1
+    assert "1 messages a minute" in str((await ask(chat, "2", SETTINGS)).error)
+
+
+async def test_who_hangs_up_and_asks_again_has_one_reply(replies) -> None:
+    chat = session(replies, messages=1)
+    first = asyncio.ensure_future(send(chat, "1", SETTINGS))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert pending_of(await send(chat, "1", SETTINGS)).id == "1"
 
 
 @pytest.mark.parametrize(
