@@ -61,7 +61,7 @@ def ended(page: Page, how: str | re.Pattern[str] = ANYHOW) -> None:
 
 
 def go_on(page: Page, begun: str = NIGHT, longest: int = 12) -> str:
-    """Has `begun` continued, at temperature 0; returns the whole text."""
+    """Continues `begun` at temperature 0; returns the whole text."""
     settings(page, longest, 0)
     area(page).fill(begun)
     press(page, "Continue")

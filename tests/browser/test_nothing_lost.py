@@ -52,7 +52,7 @@ def talking(page: Page, slow_url: str) -> Page:
 
 
 def begin(page: Page) -> None:
-    """Has the raw persona, which no label ends, go on with a story as long as can be."""
+    """The raw persona, which no label ends, goes on with a story for as long as can be."""
     choose(page, "Raw")
     open_settings(page)
     set_slider(page, "max-tokens", 1000)

@@ -80,7 +80,7 @@ export default function conversations({ element, props, trigger, watch }) {
   let unkept = false; // whether the newest state could not be written
 
   /**
-   * Has something written after all that came before; where that fails the reader is told.
+   * Writes something after all that came before; where that fails the reader is told.
    *
    * @template T
    * @param {() => Promise<T>} act

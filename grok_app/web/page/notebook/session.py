@@ -64,7 +64,7 @@ class NotebookSession:
     """The notebooks of all visitors; their texts are in their browsers."""
 
     def __init__(self, engine: Engine, limits: Limits, replies: Replies):
-        self._engine, self._replies = engine, replies
+        self._engine, self._limits, self._replies = engine, limits, replies
         self._asking = Asking(replies, limits)
 
     async def begin(
