@@ -1,6 +1,7 @@
 """The tree: branches, versions, nothing lost, and its JSON form."""
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from itertools import pairwise
@@ -162,6 +163,26 @@ def test_whatever_is_done_loses_no_turn_and_opens_one_branch(
     path = tree.path
     assert all(tree.nodes[b].parent == a for a, b in pairwise(path))
     assert all(path[place] in tree.versions(place) for place in range(len(path)))
+
+
+@given(ACTIONS)
+def test_the_arrows_reach_every_version(actions: list[tuple[int, int, str]]) -> None:
+    tree = grown(actions)
+    opened, new = {tree.leaf: tree}, [tree]
+    while new:
+        at = new.pop()
+        for other in (at.continued(), *one_arrow_on(at)):
+            if other.leaf not in opened:
+                opened[other.leaf] = other
+                new.append(other)
+    assert {index for each in opened.values() for index in each.path} == {*range(len(tree.nodes))}
+
+
+def one_arrow_on(conversation: Conversation) -> Iterator[Conversation]:
+    """What the two arrows at each turn of the open branch open."""
+    for place in range(len(conversation.path)):
+        for step in (-1, 1):
+            yield conversation.with_version(place, step)
 
 
 @given(ACTIONS)
