@@ -242,8 +242,9 @@ async def test_a_wrong_setting_changes_nothing(chat, replies, ask: Ask, wrong, k
 
 async def test_a_full_queue_changes_nothing(chat, nano) -> None:
     raw = PERSONAS.find("raw")
+    longest = replace(raw.sampling, max_tokens=900, temperature=3.0, top_p=1.0)
     long = [
-        chat_wish(nano, raw, BASE.turns[:1], raw.sampling, seed=seed)
+        chat_wish(nano, raw, BASE.turns[:1], longest, seed=seed)
         for seed in range(nano.slots + nano.queue)
     ]
     held = await start(nano, long)
