@@ -7,7 +7,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import Page, Route, ViewportSize, expect
 
 from grok_app.chat.persona import load_persona
 from tests.app_process import ROOT
@@ -260,6 +260,37 @@ def test_a_reply_does_not_come_back_after_a_new_chat(chat: Page, wait: int) -> N
     chat.wait_for_timeout(1500)
     assert not user(chat)
     expect(chat.locator("#chat .example").first).to_be_visible()
+
+
+@pytest.mark.parametrize("other", ["a new one", "one that is kept"])
+def test_a_message_that_is_answered_late_leaves_what_was_opened_since(
+    chat: Page, other: str
+) -> None:
+    send(chat, "Hello")
+    done(chat)
+    chat.locator("#new").click()
+    expect(chat.locator("#chat .example").first).to_be_visible()
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    chat.route("**/gradio_api/run/**", hold_the_first)
+    send(chat, "It was a dark night, and the captain said")
+    chat.wait_for_timeout(300)
+    if other == "a new one":
+        chat.locator("#new").click()
+    else:
+        chat.locator("#talks .toggle-button").click()
+        chat.locator("#conversations li .open").first.click()
+    chat.wait_for_timeout(300)
+    held[0].continue_()
+    expect(chat.locator("#conversations li")).to_have_count(2)
+    chat.wait_for_timeout(1500)
+    assert user(chat) == ([] if other == "a new one" else ["Hello"])
 
 
 def test_a_draft_survives_another_reply_and_one_that_goes_on(page: Page, slow_url: str) -> None:

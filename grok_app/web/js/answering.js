@@ -33,6 +33,7 @@ import { branch } from "./tree.js";
 
 const DRAWN_MS = 1000; // in which Gradio has drawn what it was given
 const END_MS = 3000; // in which a reply that was stopped ends, if the server can be reached
+const ANSWERED_MS = 10_000; // in which the server has answered an event, if it ever will
 
 /** @param {Page} page */
 export function createAnswering({ opened, idOf, write, draw, settle, texts }) {
@@ -44,10 +45,14 @@ export function createAnswering({ opened, idOf, write, draw, settle, texts }) {
   /** Gradio draws something: over whatever was drawn since it was asked to. @type {Promise<void>} */
   let drawing = Promise.resolve();
   let isDrawn = () => {};
+  /** The server answers an event that asks for a reply: over whatever was drawn since. @type {Promise<void>} */
+  let asking = Promise.resolve();
+  let isAnswered = () => {};
   let sent = { id: "", text: "" }; // the newest message, and the id of the reply to it
 
-  /** Follows the reply of the conversation that is open, if there is one. */
+  /** The server has answered: follows the reply of the conversation that is open, if there is one. */
   function begin() {
+    isAnswered();
     const conversation = opened.get();
     const pending = conversation?.pending;
     if (!conversation || !pending) return;
@@ -166,8 +171,15 @@ export function createAnswering({ opened, idOf, write, draw, settle, texts }) {
    * @param {unknown[]} inputs
    */
   async function ask([, , ...rest]) {
+    await answered();
     await finish();
-    return whenDrawn([newId(), opened.text, ...rest]);
+    return whenDrawn(asked(newId(), rest));
+  }
+
+  /** The inputs of an event whose answer is to come. @param {string} id @param {unknown[]} rest */
+  function asked(id, rest) {
+    asking = new Promise(done => { isAnswered = done; });
+    return [id, opened.text, ...rest];
   }
 
   /**
@@ -180,19 +192,33 @@ export function createAnswering({ opened, idOf, write, draw, settle, texts }) {
     return inputs;
   }
 
+  /** Waits until no answer is to come that would be drawn over what comes next. */
+  function answered() {
+    return Promise.race([asking, new Promise(done => setTimeout(done, ANSWERED_MS))]);
+  }
+
   return {
     begin,
     stop,
     ask,
-    whenDrawn,
     isDrawn: () => { isDrawn(); },
     /**
      * The same for a new conversation.
      *
      * @param {unknown[]} inputs
      */
-    close(inputs) {
+    async close(inputs) {
+      await answered();
       opened.set(null);
+      return whenDrawn(inputs);
+    },
+    /**
+     * The same for one of those that are kept.
+     *
+     * @param {unknown[]} inputs
+     */
+    async open(inputs) {
+      await answered();
       return whenDrawn(inputs);
     },
     /**
@@ -202,9 +228,9 @@ export function createAnswering({ opened, idOf, write, draw, settle, texts }) {
      */
     async send(inputs) {
       const text = String(inputs.at(-1) ?? "");
-      const asked = text.trim() ? await ask(inputs) : ["", opened.text, ...inputs.slice(2)];
-      sent = { id: String(asked[0]), text };
-      return asked;
+      const given = text.trim() ? await ask(inputs) : ["", opened.text, ...inputs.slice(2)];
+      sent = { id: String(given[0]), text };
+      return given;
     },
     /**
      * Follows the reply to a message. Gives what the message box holds from now on: what was written
@@ -223,7 +249,7 @@ export function createAnswering({ opened, idOf, write, draw, settle, texts }) {
      * @param {unknown[]} inputs
      */
     replayed([, , ...rest]) {
-      return [newId(), opened.text, ...rest];
+      return asked(newId(), rest);
     },
     /**
      * The inputs of an event that changes the open conversation otherwise.
@@ -231,6 +257,7 @@ export function createAnswering({ opened, idOf, write, draw, settle, texts }) {
      * @param {unknown[]} inputs
      */
     async end([, ...rest]) {
+      await answered();
       await finish();
       return whenDrawn([opened.text, ...rest]);
     },
@@ -240,7 +267,7 @@ export function createAnswering({ opened, idOf, write, draw, settle, texts }) {
      * @param {unknown[]} inputs
      */
     settled([, , ...rest]) {
-      return [(wasStopped ? "-" : "") + newId(), opened.text, ...rest];
+      return asked((wasStopped ? "-" : "") + newId(), rest);
     },
     /**
      * The chat, the map of experts and the line below, with what is new of the open conversation;

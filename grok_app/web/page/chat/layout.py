@@ -180,9 +180,7 @@ class ChatTab:
         self.message.stop(None, None, None, js=calls("stop"), **QUICK)
         self.stored.submit(self.on_replay, asking, shown, js=_REPLAY, **QUICK).then(**_FOLLOW)
         opened = [self.stored, own, self.persona]
-        self.stored.select(self.on_open, opened, shown, js=calls("whenDrawn"), **QUICK).then(
-            **_FOLLOW
-        )
+        self.stored.select(self.on_open, opened, shown, js=calls("open"), **QUICK).then(**_FOLLOW)
         undone = [self.stored, self.message]
         self.chat.undo(self.on_undo, undone, shown, js=_END, **QUICK)
         cleared: list[Any] = [self.chat.clear, self.new.click]
