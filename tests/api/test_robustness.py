@@ -229,8 +229,8 @@ def test_one_who_leaves_while_a_prompt_is_scored_ends_that(api, nano, monkeypatc
     scored: list[int] = []
     score = nano.score
 
-    def watched(ids):
-        for chunk in score(ids):
+    def watched(*given):
+        for chunk in score(*given):
             scored.append(len(chunk.logprob))
             yield chunk
             time.sleep(0.3)
