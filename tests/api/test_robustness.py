@@ -173,7 +173,7 @@ def test_one_who_never_reads_is_let_go_and_its_slot_freed(nano: grok_app.Engine)
     before = nano.metrics.finished["abort"]
     body: dict[str, Any] = {"prompt": "It was a dark night", "max_tokens": 1000, "logprobs": 20}
     with serving(nano, patience=0.2, buffer=4096) as client:
-        silent = open_request(client, stream=True, temperature=2, **body)
+        silent = open_request(client, stream=True, temperature=3, seed=1, **body)  # has no end soon
         wait_until(lambda: nano.metrics.finished["abort"] == before + 1, 60)
         wait_until(lambda: idle(nano))
         wait_until(lambda: is_dropped(silent), 30)
