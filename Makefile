@@ -33,7 +33,7 @@ run: $(VENV)/requirements.installed ## serve the chat on http://127.0.0.1:7860
 .PHONY: test
 test: $(DEV) ## run all tests, those in a real browser too
 	@$(PY) tests/chromium.py
-	@$(if $(ARGS),,echo "All tests: about 45 minutes on two cores; make quick takes a minute and a half.")
+	@$(if $(ARGS),,echo "All tests: about 40 minutes on two cores; make quick takes a minute and a half.")
 	@$(PY) -m pytest $(or $(ARGS),-n 2 --dist loadgroup)
 
 .PHONY: quick
