@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from grok_app.errors import RequestError
 
 _FIELD = "interventions"
-KINDS = ("zero", "mask", "swap", "force", "bias")
+Kind = Literal["zero", "mask", "swap", "force", "bias"]
+KINDS: tuple[str, ...] = get_args(Kind)
 MOST_BIAS = 1e6  # beyond, a softmax is no longer a matter of degree
 
 

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from grok_app.interventions import MOST_BIAS, Intervention
+from grok_app.interventions import MOST_BIAS, Intervention, Kind
 from grok_app.sampling import BOUNDS
 
 MOST_N = 16
@@ -72,7 +72,7 @@ class StreamOptions(Body):
 class Change(Body):
     """A change of the experts that tokens go to; see `interventions.Intervention`."""
 
-    kind: Literal["zero", "mask", "swap", "force", "bias"]
+    kind: Kind
     expert: Number
     layers: Annotated[list[Number], Field(min_length=1, max_length=MOST_LAYERS)] | None = None
     to: Number | None = Field(None, description="which expert works instead, of a swap")

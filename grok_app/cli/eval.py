@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 import grok_app
+from grok_app.cli.texts import read_text
 from grok_app.errors import SettingsError
 from grok_app.evaluation import gsm8k, perplexity
 from grok_app.evaluation.gsm8k import Problem
@@ -145,13 +146,7 @@ def _gsm8k(
 
 
 def _read_text(options: argparse.Namespace) -> str:
-    try:
-        text = read_whole(options.file).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{options.file} cannot be read: {error}") from None
-    if not text:
-        raise SettingsError(f"{options.file} is empty; expected a text of at least 2 tokens")
-    return text
+    return read_text(options.file)
 
 
 def _perplexity(engine: Engine, options: argparse.Namespace, text: str) -> dict[str, Any]:

@@ -18,9 +18,9 @@ from tqdm import tqdm
 
 import grok_app
 from grok_app.checkpoint.folder import read_config
+from grok_app.cli.texts import read_text
 from grok_app.engine.recording import watch_of
 from grok_app.errors import SettingsError
-from grok_app.files import read_whole
 from grok_app.interventions import Intervention, check
 from grok_app.options import EngineOptions
 from grok_app.settings import Settings
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from grok_app.engine.trace import Trace
 
 _TABLES, _ARRAYS = (".csv", ".parquet"), (".npz", ".safetensors")
+_MOST_LAYERS = 1024
 _IN_ARRAYS_ONLY = {"hidden", "attention"}
 
 
@@ -70,7 +71,7 @@ def run(given: argparse.Namespace) -> int:
     watch_of(config, *asked)
     check(changes, config.num_layers, config.num_experts, config.num_selected_experts)
     places = _places(given.out, given.files, given.what.split(","))
-    texts = [_read(path) for path in given.files]
+    texts = [read_text(path) for path in given.files]
     options = EngineOptions(slots=1, saved=0, context=given.context, dtype=given.dtype)
     with closing(grok_app.load(given.checkpoint, options)) as engine:
         ids = [_ids(engine, *pair) for pair in zip(given.files, texts, strict=True)]
@@ -93,10 +94,21 @@ def _layers(text: str | None) -> list[int] | None:
     if text is None:
         return None
     try:
-        runs = [run.partition("-") for run in text.split(",")]
-        return [n for first, _, last in runs for n in range(int(first), int(last or first) + 1)]
+        return _numbers(text)
     except ValueError:
         raise SettingsError(f"--layers {text}: expected numbers such as 0,4-7") from None
+
+
+def _numbers(text: str) -> list[int]:
+    """Raises ValueError where they are none, or more than any model has layers."""
+    numbers: list[int] = []
+    for run in text.split(","):
+        first, _, last = run.partition("-")
+        span = range(int(first), int(last or first) + 1)
+        if len(span) > _MOST_LAYERS:
+            raise ValueError
+        numbers += span
+    return numbers
 
 
 def _intervention(text: str) -> Intervention:
@@ -105,7 +117,7 @@ def _intervention(text: str) -> Intervention:
     kind, _, expert = what.partition(":")
     expert, _, value = expert.partition("=")
     try:
-        numbers = _layers(layers) if layers else None
+        numbers = _numbers(layers) if layers else None
         to = int(value) if kind == "swap" else None
         by = float(value) if value and kind != "swap" else None
         return Intervention(kind, int(expert), tuple(numbers) if numbers else None, to, by)
@@ -154,17 +166,8 @@ def _places(out: Path, files: list[Path], what: list[str]) -> list[Path]:
     return places
 
 
-def _read(path: Path) -> str:
-    try:
-        return read_whole(path).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from None
-
-
 def _ids(engine: Engine, path: Path, text: str) -> list[int]:
     """The tokens of a file, none too many."""
-    if not text:
-        raise SettingsError(f"{path} is empty")
     ids = engine.encode(text)
     if len(ids) > engine.context:
         raise SettingsError(

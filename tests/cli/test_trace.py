@@ -73,6 +73,8 @@ def test_arrays_of_each_of_several_files(texts: tuple[Path, Path], tmp_path: Pat
         (["--out", "x.npz", "--layers", "0-9"], "from 0 to 5"),
         (["--out", "x.npz", "--layers", "all"], "--layers all: expected numbers"),
         (["--out", "x.npz", "--intervene", "mask"], "--intervene mask: expected such as"),
+        (["--out", "x.npz", "--intervene", "mask:3@x"], "--intervene mask:3@x: expected such as"),
+        (["--out", "x.npz", "--layers", "0-9999999999"], "--layers 0-9999999999: expected"),
         (["--out", "x.npz", "--intervene", "mask:9"], "from 0 to 7"),
         (["--out", "x.npz", "--intervene", "swap:3"], "--intervene swap:3: expected such as"),
         (["--out", "x.npz", "--intervene", "mask:3=2"], "'by' belongs to bias"),
